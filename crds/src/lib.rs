@@ -1,0 +1,25 @@
+//! The API of runtimemap: group `runtimemap.io`, version `v1alpha1`.
+//!
+//! Types, the merge law, collapsing and the names of conditions. No input or output, nothing asynchronous.
+
+pub mod application_profile;
+pub mod condition;
+pub mod generated_network_policy;
+pub mod network_neighborhood;
+pub mod seccomp_profile;
+pub mod status;
+pub mod workload;
+
+pub use application_profile::{ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, Exec, Image, Open, Origin};
+pub use generated_network_policy::{GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus};
+pub use network_neighborhood::{
+    ContainerNeighborhood, NeighborPort, Neighbor, NetworkNeighborhood, NetworkNeighborhoodSpec, Outcome, Peer, PeerClass, PeerType, Protocol,
+};
+pub use seccomp_profile::{OciSeccomp, SeccompProfile, SeccompProfileSpec};
+pub use status::{Counts, Learning, Loss, LossCause, Phase, ProfileStatus};
+pub use workload::WorkloadReference;
+
+/// API group of every kind.
+pub const GROUP: &str = "runtimemap.io";
+/// API version of every kind.
+pub const VERSION: &str = "v1alpha1";

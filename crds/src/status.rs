@@ -1,0 +1,114 @@
+//! Status shared by ApplicationProfile and NetworkNeighborhood.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Whether the profile still learns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// New behaviour is still added.
+    #[default]
+    Learning,
+    /// The learning period is over; the profile does not change until it is told to relearn.
+    Complete,
+}
+
+/// When learning began, how long it lasts and when it ends.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Learning {
+    /// Length of the learning period as a duration, for example 1h.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub period: String,
+    /// When the first container of the workload was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When learning ends or ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completes_at: Option<Time>,
+    /// Hash of the pod template that is being learned.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub revision: String,
+}
+
+/// How much was learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Programs started, by path and arguments.
+    #[serde(default)]
+    pub processes: u32,
+    /// Files opened, after collapsing.
+    #[serde(default)]
+    pub files: u32,
+    /// Capabilities asked for.
+    #[serde(default)]
+    pub capabilities: u32,
+    /// System calls made.
+    #[serde(default)]
+    pub syscalls: u32,
+    /// Peers talked to, in either direction.
+    #[serde(default)]
+    pub peers: u32,
+}
+
+/// Why something that happened is not in the profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum LossCause {
+    /// The buffer between kernel and recorder was full.
+    RingFull,
+    /// A table in the kernel was full.
+    MapFull,
+    /// A path or an argument list was longer than the recorder reads.
+    TooLong,
+    /// A path, an address or a container could not be read.
+    Unresolved,
+    /// The container did more that is new, per second, than its share.
+    Throttled,
+    /// The kernel skipped a program that was already running on that processor.
+    Missed,
+    /// A record could not be understood.
+    Undecodable,
+    /// The recorder's own table of this container was full.
+    LedgerFull,
+    /// Undrained records of an older recorder were dropped at an upgrade.
+    Upgrade,
+}
+
+/// Facts that were lost, counted by cause.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Loss {
+    /// Why they were lost.
+    pub cause: LossCause,
+    /// How many, at most: one fact lost twice counts twice.
+    pub count: u64,
+    /// Node where they were lost. Empty without a cluster.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub node: String,
+    /// Container that lost them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub container: String,
+}
+
+/// Status of an ApplicationProfile or a NetworkNeighborhood.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileStatus {
+    /// Learning or Complete.
+    #[serde(default)]
+    pub phase: Phase,
+    /// The learning period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning: Option<Learning>,
+    /// How much was learned.
+    #[serde(default)]
+    pub counts: Counts,
+    /// What a reader should know before trusting the profile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// What was lost, by cause. Empty means that nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<Loss>,
+}
