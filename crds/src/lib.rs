@@ -4,6 +4,7 @@
 
 pub mod application_profile;
 pub mod condition;
+pub mod definition;
 pub mod generated_network_policy;
 pub mod network_neighborhood;
 pub mod seccomp_profile;
@@ -11,7 +12,7 @@ pub mod status;
 pub mod workload;
 
 pub use application_profile::{ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, Exec, Image, Open, Origin};
-pub use generated_network_policy::{GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus};
+pub use generated_network_policy::{Decision, GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus, Review, RuleDirection, RuleEvidence, Verdict};
 pub use network_neighborhood::{
     ContainerNeighborhood, NeighborPort, Neighbor, NetworkNeighborhood, NetworkNeighborhoodSpec, Outcome, Peer, PeerClass, PeerType, Protocol,
 };

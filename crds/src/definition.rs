@@ -1,0 +1,72 @@
+//! The CustomResourceDefinitions, from which `crds/*.yaml` are written.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+use serde_json::{Map, Value, json};
+
+use crate::{ApplicationProfile, NetworkNeighborhood, SeccompProfile, generated_network_policy};
+
+/// The definitions of all kinds, with the name of the file each is kept in.
+///
+/// # Errors
+/// If a definition cannot be put together. A test holds that all can.
+pub fn definitions() -> Result<Vec<(&'static str, CustomResourceDefinition)>, serde_json::Error> {
+    Ok(vec![
+        ("applicationprofiles.yaml", derived(ApplicationProfile::crd())?),
+        ("generatednetworkpolicies.yaml", generated_network_policy::definition()?),
+        ("networkneighborhoods.yaml", derived(NetworkNeighborhood::crd())?),
+        ("seccompprofiles.yaml", derived(SeccompProfile::crd())?),
+    ])
+}
+
+fn derived(definition: CustomResourceDefinition) -> Result<CustomResourceDefinition, serde_json::Error> {
+    let mut value = serde_json::to_value(definition)?;
+    if let Some(versions) = value.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
+        for version in versions {
+            if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
+                structural(schema);
+            }
+        }
+    }
+    serde_json::from_value(value)
+}
+
+/// Makes a schema what Kubernetes wants, whatever the derive wrote.
+///
+/// Lists are atomic: one writer replaces them whole, and managedFields stays small (O5). Integer formats are those that
+/// Kubernetes knows. What is optional is left out when empty, never null.
+pub(crate) fn structural(schema: &mut Value) {
+    let Value::Object(map) = schema else { return };
+    if map.get("type") == Some(&json!("array")) {
+        map.insert("x-kubernetes-list-type".to_owned(), json!("atomic"));
+    }
+    integer_format(map);
+    map.remove("nullable");
+    map.remove("$schema");
+    map.remove("title");
+    for key in ["items", "additionalProperties"] {
+        if let Some(inner) = map.get_mut(key) {
+            structural(inner);
+        }
+    }
+    if let Some(Value::Object(properties)) = map.get_mut("properties") {
+        properties.values_mut().for_each(structural);
+    }
+}
+
+fn integer_format(map: &mut Map<String, Value>) {
+    let known = match map.get("format").and_then(Value::as_str) {
+        Some("uint8" | "uint16" | "int8" | "int16") => "int32",
+        // A value above i32::MAX must pass.
+        Some("uint32" | "uint64" | "uint" | "int") => "int64",
+        _ => return,
+    };
+    map.insert("format".to_owned(), json!(known));
+    map.entry("minimum").or_insert(json!(0));
+    // The derive writes bounds as floating point numbers.
+    for bound in ["minimum", "maximum"] {
+        if let Some(whole) = map.get(bound).and_then(Value::as_f64) {
+            map.insert(bound.to_owned(), json!(whole as i64));
+        }
+    }
+}
