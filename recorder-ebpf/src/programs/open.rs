@@ -1,0 +1,156 @@
+//! Files opened: at the end of do_filp_open and do_file_open_root, as fexit or as kprobe and kretprobe.
+
+use aya_ebpf::{
+    EbpfContext,
+    macros::{fexit, kprobe, kretprobe, map},
+    maps::{HashMap, PerCpuArray},
+    helpers::generated::bpf_get_current_pid_tgid,
+    programs::{FExitContext, ProbeContext, RetProbeContext},
+};
+use runtimemap_recorder_ebpf::{
+    loss, origin,
+    record::{NAME_BYTES, Open, PATH_BYTES, kind},
+};
+
+use super::{
+    emit, identity,
+    identity::Who,
+    read::read,
+    walk,
+};
+
+/// Places in SCRATCH: a hook may interrupt another of a different family, never itself.
+pub const SYS_EXIT: u32 = 0;
+const DO_FILP_OPEN: u32 = 1;
+const DO_FILE_OPEN_ROOT: u32 = 2;
+
+/// The kernel's own mark for opening a program to run it.
+const FMODE_EXEC: u32 = 0x20;
+const MAX_ERRNO: u64 = 4095;
+
+#[repr(C)]
+struct Scratch {
+    record: Open,
+    bytes: [u8; PATH_BYTES + NAME_BYTES],
+    name: [u8; NAME_BYTES + 8],
+}
+
+#[map]
+static OPEN_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(3, 0);
+/// `open_flags` of opens under way, by thread, for the kretprobes.
+#[map]
+static OPENING: HashMap<u64, u64> = HashMap::with_max_entries(16384, 0);
+
+#[fexit(function = "do_filp_open")]
+pub fn do_filp_open(ctx: FExitContext) -> i32 {
+    returned(&ctx, ctx.arg(2), ctx.arg(3), DO_FILP_OPEN);
+    0
+}
+
+#[fexit(function = "do_file_open_root")]
+pub fn do_file_open_root(ctx: FExitContext) -> i32 {
+    if offset!(open_root_takes_path) != 0 {
+        returned(&ctx, ctx.arg(2), ctx.arg(3), DO_FILE_OPEN_ROOT);
+    } else {
+        returned(&ctx, ctx.arg(3), ctx.arg(4), DO_FILE_OPEN_ROOT);
+    }
+    0
+}
+
+#[kprobe]
+pub fn do_filp_open_enter(ctx: ProbeContext) -> u32 {
+    entered(ctx.arg(2));
+    0
+}
+
+#[kretprobe]
+pub fn do_filp_open_return(ctx: RetProbeContext) -> u32 {
+    left(&ctx, DO_FILP_OPEN);
+    0
+}
+
+#[kprobe]
+pub fn do_file_open_root_enter(ctx: ProbeContext) -> u32 {
+    entered(if offset!(open_root_takes_path) != 0 { ctx.arg(2) } else { ctx.arg(3) });
+    0
+}
+
+#[kretprobe]
+pub fn do_file_open_root_return(ctx: RetProbeContext) -> u32 {
+    left(&ctx, DO_FILE_OPEN_ROOT);
+    0
+}
+
+#[inline(always)]
+fn entered(flags: Option<u64>) -> Option<()> {
+    let flags = flags?;
+    let who = identity::who()?;
+    if OPENING.insert(thread(), flags, 0).is_err() {
+        emit::lost(who.container, loss::MAP_FULL);
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn left(ctx: &RetProbeContext, place: u32) -> Option<()> {
+    let thread = thread();
+    // SAFETY: the value is copied at once.
+    let flags = unsafe { OPENING.get(thread).copied() }?;
+    let _ = OPENING.remove(thread);
+    returned(ctx, flags, ctx.ret(), place)
+}
+
+#[inline(always)]
+fn thread() -> u64 {
+    // SAFETY: no arguments.
+    unsafe { bpf_get_current_pid_tgid() }
+}
+
+/// The end of an open with the kernel's request and the file or the error it gave.
+#[inline(always)]
+fn returned<C: EbpfContext>(ctx: &C, request: u64, file: u64, place: u32) -> Option<()> {
+    if file == 0 || file >= MAX_ERRNO.wrapping_neg() {
+        return None;
+    }
+    let who = identity::who()?;
+    if who.origin == origin::RUNTIME {
+        return None;
+    }
+    let flags: u32 = read(request, offset!(open_flags_flag)).ok()?;
+    if flags & FMODE_EXEC != 0 {
+        return None;
+    }
+    opened(ctx, &who, file, flags, place)
+}
+
+/// A file was opened with the flags asked for.
+#[inline(always)]
+pub fn opened<C: EbpfContext>(ctx: &C, who: &Who, file: u64, flags: u32, place: u32) -> Option<()> {
+    let scratch = OPEN_SCRATCH.get_ptr_mut(place)?;
+    let path = file + u64::from(offset!(file_path));
+    // SAFETY: parts of a map value.
+    let (record, bytes, name) = unsafe { (&raw mut (*scratch).record, (&raw mut (*scratch).bytes).cast::<u8>(), (&raw mut (*scratch).name).cast::<u8>()) };
+    let (hash, marks) = match walk::hash(path, name) {
+        Ok(found) => found,
+        Err(error) => {
+            emit::lost(who.container, walk::cause(error));
+            return None;
+        }
+    };
+    let key = emit::key(who, kind::OPEN, emit::mix(hash, u64::from(flags) << 8 | u64::from(marks)));
+    if emit::seen(&key) {
+        return Some(());
+    }
+    let length = match walk::copy::<{ PATH_BYTES as u64 - 1 }>(path, bytes, 0) {
+        Ok(length) => length,
+        Err(error) => {
+            emit::lost(who.container, walk::cause(error));
+            return None;
+        }
+    };
+    // SAFETY: a map value.
+    unsafe { *record = Open { header: emit::header(who, kind::OPEN, marks), flags, path_length: length as u32 } };
+    let total = size_of::<Open>() as u64 + walk::masked::<{ PATH_BYTES as u64 - 1 }>(length);
+    emit::send(ctx, who.container, &key, scratch.cast(), total);
+    Some(())
+}

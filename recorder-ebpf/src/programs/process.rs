@@ -1,0 +1,100 @@
+//! Processes: born, moved and gone.
+
+use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use runtimemap_recorder_ebpf::{
+    Task, loss, origin,
+    record::{Header, kind},
+};
+
+use super::{
+    emit, identity,
+    identity::Who,
+    maps::TASKS,
+    read::{current, read},
+};
+
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+pub fn sched_process_fork(ctx: RawTracePointContext) -> i32 {
+    let _ = forked(ctx.arg(0), ctx.arg(1));
+    0
+}
+
+#[inline(always)]
+fn forked(parent: u64, child: u64) -> Result<(), i64> {
+    let parent_pid: u32 = read(parent, offset!(task_tgid))?;
+    let child_pid: u32 = read(child, offset!(task_tgid))?;
+    if parent_pid == child_pid {
+        return Ok(());
+    }
+    let known = identity::process(parent_pid);
+    let task = match identity::container(&identity::task_key(child)?) {
+        None => match known {
+            Some(task) if task.followed != 0 => task,
+            _ => return Ok(()),
+        },
+        Some(container) => match known {
+            Some(task) if task.container.slot == container.slot => task,
+            _ if identity::container(&identity::task_key(parent)?).is_some_and(|its| its.slot == container.slot) => {
+                Task { container, origin: origin::ENTRYPOINT, followed: 0 }
+            }
+            // Born into another cgroup than its parent's (CLONE_INTO_CGROUP): it entered.
+            _ => Task { container, origin: origin::RUNTIME, followed: 0 },
+        },
+    };
+    remember(child_pid, task);
+    Ok(())
+}
+
+#[raw_tracepoint(tracepoint = "cgroup_attach_task")]
+pub fn cgroup_attach_task(ctx: RawTracePointContext) -> i32 {
+    let _ = attached(&ctx);
+    0
+}
+
+#[inline(always)]
+fn attached(ctx: &RawTracePointContext) -> Result<(), i64> {
+    let key = identity::cgroup_key(ctx.arg(0))?;
+    if key.hierarchy != setting!(hierarchy) {
+        return Ok(());
+    }
+    let pid: u32 = read(ctx.arg(2), offset!(task_tgid))?;
+    let known = identity::process(pid);
+    match (identity::container(&key), known) {
+        (Some(container), Some(task)) if task.container.slot == container.slot && task.container.epoch == container.epoch => {}
+        (Some(container), _) => remember(pid, Task { container, origin: origin::RUNTIME, followed: 0 }),
+        (None, Some(task)) if task.followed == 0 => {
+            let who = Who { container: task.container, origin: task.origin, pid };
+            let _ = TASKS.remove(pid);
+            if task.origin != origin::RUNTIME {
+                let mut record: Header = emit::header(&who, kind::LEFT, 0);
+                emit::send_new(ctx, who.container, &emit::key(&who, kind::LEFT, u64::from(pid)), &mut record);
+            }
+        }
+        (None, _) => {}
+    }
+    Ok(())
+}
+
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn sched_process_exit(_: RawTracePointContext) -> i32 {
+    let _ = exited();
+    0
+}
+
+/// Forgets a process with its last thread.
+#[inline(always)]
+fn exited() -> Result<(), i64> {
+    let signal: u64 = read(current(), offset!(task_signal))?;
+    let live: u32 = read(signal, offset!(signal_live))?;
+    if live == 0 {
+        let _ = TASKS.remove(identity::current_pid());
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn remember(pid: u32, task: Task) {
+    if TASKS.insert(pid, task, 0).is_err() {
+        emit::lost(task.container, loss::MAP_FULL);
+    }
+}

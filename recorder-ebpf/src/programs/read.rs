@@ -1,0 +1,43 @@
+//! Settings, offsets and reading of kernel memory.
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
+use runtimemap_recorder_ebpf::{Settings, offsets::Offsets};
+
+#[unsafe(no_mangle)]
+pub static OFFSETS: Offsets = Offsets::ZERO;
+#[unsafe(no_mangle)]
+pub static SETTINGS: Settings = Settings { hierarchy: 0, seed: 0, rate: 0, burst: 0, recorder: 0, quiet: [0; 16] };
+
+/// An offset that the loader filled in. Volatile, or the compiler would take the zero for good.
+macro_rules! offset {
+    ($field:ident) => {
+        // SAFETY: a static that nothing writes after loading.
+        unsafe { core::ptr::read_volatile(&raw const $crate::programs::read::OFFSETS.$field) }
+    };
+}
+/// A setting that the loader filled in.
+macro_rules! setting {
+    ($($field:tt)+) => {
+        // SAFETY: a static that nothing writes after loading.
+        unsafe { core::ptr::read_volatile(&raw const $crate::programs::read::SETTINGS.$($field)+) }
+    };
+}
+
+/// Reads a value of the kernel at `pointer + offset`.
+#[inline(always)]
+pub fn read<T: Copy>(pointer: u64, offset: u32) -> Result<T, i64> {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: the helper fills the value or fails; it never faults.
+    let result = unsafe { bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, (pointer + u64::from(offset)) as *const _) };
+    // SAFETY: filled, as the helper said.
+    if result == 0 { Ok(unsafe { value.assume_init() }) } else { Err(result) }
+}
+
+/// The current task.
+#[inline(always)]
+pub fn current() -> u64 {
+    // SAFETY: no arguments.
+    unsafe { bpf_get_current_task() }
+}

@@ -1,0 +1,126 @@
+//! System calls left: those refused by seccomp, sockets bound and listening, and, where no better hook is there, opens.
+
+use aya_ebpf::{helpers::generated::bpf_probe_read_user, macros::raw_tracepoint, programs::RawTracePointContext};
+use runtimemap_recorder_ebpf::{SYSCALLS, abi, call, origin, record::kind};
+
+use super::{
+    emit, identity,
+    identity::Who,
+    maps::{CALLS, SYSCALL_TABLES},
+    open, socket,
+    read::{current, read},
+};
+
+const O_WRONLY_CREAT_TRUNC: u32 = 0o1 | 0o100 | 0o1000;
+
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn sys_exit(ctx: RawTracePointContext) -> i32 {
+    left(&ctx);
+    0
+}
+
+#[inline(always)]
+fn left(ctx: &RawTracePointContext) -> Option<()> {
+    let regs: u64 = ctx.arg(0);
+    let result = ctx.arg::<u64>(1) as i64;
+    let task = current();
+    let table = identity::current_abi(task);
+    let number: u32 = read(regs, offset!(regs_number)).ok()?;
+    if number as usize >= SYSCALLS {
+        return None;
+    }
+    if result < 0 {
+        let mode: u32 = read(task, offset!(task_seccomp_mode)).ok()?;
+        return if mode != 0 { failed_under_filter(number, table) } else { None };
+    }
+    let action = *CALLS.get(table * SYSCALLS as u32 + number)?;
+    if action == call::NONE {
+        return None;
+    }
+    let who = identity::who()?;
+    if who.origin == origin::RUNTIME {
+        return None;
+    }
+    let descriptor = if action >= call::LISTEN { argument(regs, table, 0)? } else { result as u64 };
+    let file = file_of(task, descriptor)?;
+    match action {
+        call::LISTEN => listening(ctx, &who, file, false),
+        call::BIND => listening(ctx, &who, file, true),
+        _ => open::opened(ctx, &who, file, requested_flags(regs, table, action)?, open::SYS_EXIT),
+    }
+}
+
+/// Remembers that a call ended in an error under a filter: if it was never entered, the filter refused it.
+#[inline(always)]
+fn failed_under_filter(number: u32, table: u32) -> Option<()> {
+    let who = identity::who()?;
+    if who.origin == origin::RUNTIME {
+        return None;
+    }
+    let bytes = SYSCALL_TABLES.get_ptr_mut(who.container.slot)?;
+    if (table as usize) < abi::COUNT && (number as usize) < SYSCALLS {
+        // SAFETY: a map value; both indices are in range.
+        unsafe { (*bytes).left[table as usize][number as usize] = 1 };
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn argument(regs: u64, table: u32, index: u32) -> Option<u64> {
+    let native = table == abi::NATIVE;
+    let offset = match index {
+        0 if native => offset!(regs_native_0),
+        1 if native => offset!(regs_native_1),
+        _ if native => offset!(regs_native_2),
+        0 => offset!(regs_compat_0),
+        1 => offset!(regs_compat_1),
+        _ => offset!(regs_compat_2),
+    };
+    read(regs, offset).ok()
+}
+
+#[inline(always)]
+fn requested_flags(regs: u64, table: u32, action: u8) -> Option<u32> {
+    match action {
+        call::OPEN_FLAGS_1 => argument(regs, table, 1).map(|flags| flags as u32),
+        call::OPEN_FLAGS_2 => argument(regs, table, 2).map(|flags| flags as u32),
+        call::OPEN_CREAT => Some(O_WRONLY_CREAT_TRUNC),
+        _ => {
+            let how = argument(regs, table, 2)?;
+            let mut flags = 0u64;
+            // SAFETY: the helper fills the value or fails.
+            let result = unsafe { bpf_probe_read_user((&raw mut flags).cast(), 8, how as *const _) };
+            (result == 0).then_some(flags as u32)
+        }
+    }
+}
+
+/// `struct file` behind a descriptor of the current task.
+#[inline(always)]
+fn file_of(task: u64, descriptor: u64) -> Option<u64> {
+    if descriptor > 1 << 30 {
+        return None;
+    }
+    let files: u64 = read(task, offset!(task_files)).ok()?;
+    let table: u64 = read(files, offset!(files_fdt)).ok()?;
+    let array: u64 = read(table, offset!(fdtable_fd)).ok()?;
+    let file: u64 = read(array + descriptor * 8, 0).ok()?;
+    (file != 0).then_some(file)
+}
+
+/// A bound datagram socket, or a listening one of any kind.
+#[inline(always)]
+fn listening(ctx: &RawTracePointContext, who: &Who, file: u64, bound: bool) -> Option<()> {
+    let pointer: u64 = read(file, offset!(file_private)).ok()?;
+    let sock: u64 = read(pointer, offset!(socket_sk)).ok()?;
+    let mut ends = socket::ends(sock).ok()?;
+    if bound != (ends.protocol == socket::UDP) {
+        return None;
+    }
+    ends.remote = [0; 16];
+    ends.remote_port = 0;
+    let key = emit::key(who, kind::LISTEN, socket::hash(&ends));
+    let mut record = ends.record(who, kind::LISTEN, 0);
+    emit::send_new(ctx, who.container, &key, &mut record);
+    Some(())
+}

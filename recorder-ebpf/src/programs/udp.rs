@@ -1,0 +1,123 @@
+//! UDP where there is no cgroup v2 to see packets of: the kernel's send and receive functions, by the container of the caller.
+
+use aya_ebpf::{
+    helpers::generated::{bpf_get_current_pid_tgid, bpf_probe_read_kernel},
+    macros::{kprobe, kretprobe, map},
+    maps::HashMap,
+    programs::{ProbeContext, RetProbeContext},
+};
+use runtimemap_recorder_ebpf::{loss, origin};
+
+use super::{
+    datagram, emit, identity,
+    identity::Who,
+    read::read,
+    socket,
+    socket::Ends,
+};
+
+const AF_INET6: u16 = 10;
+
+/// What a sending thread is about to send to.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Sending {
+    sock: u64,
+    remote: [u8; 16],
+    port: u64,
+}
+
+#[map]
+static SENDING: HashMap<u64, Sending> = HashMap::with_max_entries(16384, 0);
+
+#[kprobe]
+pub fn udp_sendmsg_enter(ctx: ProbeContext) -> u32 {
+    sending(&ctx);
+    0
+}
+
+#[inline(always)]
+fn sending(ctx: &ProbeContext) -> Option<()> {
+    let who = identity::who()?;
+    let sock: u64 = ctx.arg(0)?;
+    let message: u64 = ctx.arg(1)?;
+    let name: u64 = read(message, offset!(msg_name)).ok()?;
+    let (remote, port) = if name == 0 {
+        let ends = socket::ends(sock).ok()?;
+        (ends.remote, ends.remote_port)
+    } else {
+        let head: [u16; 2] = read(name, 0).ok()?;
+        let remote = match head[0] {
+            AF_INET6 => read(name, 8).ok()?,
+            _ => socket::mapped(read(name, 4).ok()?),
+        };
+        (remote, u16::from_be(head[1]))
+    };
+    if SENDING.insert(thread(), Sending { sock, remote, port: u64::from(port) }, 0).is_err() {
+        emit::lost(who.container, loss::MAP_FULL);
+    }
+    Some(())
+}
+
+#[kretprobe]
+pub fn udp_sendmsg_return(ctx: RetProbeContext) -> u32 {
+    sent(&ctx);
+    0
+}
+
+#[inline(always)]
+fn sent(ctx: &RetProbeContext) -> Option<()> {
+    let thread = thread();
+    // SAFETY: the value is copied at once.
+    let sending = unsafe { SENDING.get(thread).copied()? };
+    let _ = SENDING.remove(thread);
+    let who = own()?;
+    if ctx.ret::<i32>() < 0 {
+        return None;
+    }
+    let mut ends = socket::ends(sending.sock).ok()?;
+    ends.remote = sending.remote;
+    ends.remote_port = sending.port as u16;
+    datagram::passed(ctx, &who, sending.sock, &ends, true, false);
+    Some(())
+}
+
+#[kprobe]
+pub fn skb_consume_udp(ctx: ProbeContext) -> u32 {
+    received(&ctx);
+    0
+}
+
+#[inline(always)]
+fn received(ctx: &ProbeContext) -> Option<()> {
+    let who = own()?;
+    let sock: u64 = ctx.arg(0)?;
+    let skb: u64 = ctx.arg(1)?;
+    let head: u64 = read(skb, offset!(skb_head)).ok()?;
+    let network: u16 = read(skb, offset!(skb_network_header)).ok()?;
+    let transport: u16 = read(skb, offset!(skb_transport_header)).ok()?;
+    let (ip, udp) = (head + u64::from(network), head + u64::from(transport));
+    let version: u8 = read(ip, 0).ok()?;
+    let (remote, local) = if version >> 4 == 4 { (socket::mapped(read(ip, 12).ok()?), socket::mapped(read(ip, 16).ok()?)) } else { (read(ip, 8).ok()?, read(ip, 24).ok()?) };
+    let ports: [u16; 3] = read(udp, 0).ok()?;
+    let ends = Ends { local, remote, local_port: u16::from_be(ports[1]), remote_port: u16::from_be(ports[0]), protocol: socket::UDP };
+    datagram::passed(ctx, &who, sock, &ends, false, false);
+    if datagram::is_answer(&ends) {
+        let length = u64::from(u16::from_be(ports[2])).wrapping_sub(8);
+        // SAFETY: copies at most `size` bytes to a buffer of that size.
+        datagram::answered(ctx, &who, &ends, length, |to, size| unsafe { bpf_probe_read_kernel(to.cast(), size, (udp + 8) as *const _) == 0 });
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn own() -> Option<Who> {
+    identity::who().filter(|who| who.origin != origin::RUNTIME)
+}
+
+#[inline(always)]
+fn thread() -> u64 {
+    // SAFETY: no arguments.
+    unsafe { bpf_get_current_pid_tgid() }
+}
+

@@ -1,0 +1,157 @@
+//! From `struct path` to the path's names, up to the root of its mount namespace.
+//!
+//! Masks stand where they stand so that verifiers from 5.10 on accept the loops: once at the head, so that all ways into an
+//! iteration look alike and are pruned, and once right before the use, so that no spilled register has lost its bounds.
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
+use runtimemap_recorder_ebpf::{
+    loss,
+    record::{NAME_BYTES, path},
+};
+
+use super::{emit::mix, read::{current, read}};
+
+/// Names and mounts that one path may cross.
+const STEPS: u32 = 128;
+/// What a walk fails with when there were more.
+const TOO_DEEP: i64 = -1;
+/// What a walk fails with when the names fill the buffer.
+pub const TOO_LONG: i64 = -2;
+
+/// `value & MASK` that the compiler can neither drop nor move.
+#[inline(always)]
+pub fn masked<const MASK: u64>(value: u64) -> u64 {
+    core::hint::black_box(value) & MASK
+}
+
+/// The loss that a failed walk is.
+#[inline(always)]
+pub fn cause(error: i64) -> u32 {
+    if error == TOO_DEEP || error == TOO_LONG { loss::TOO_LONG } else { loss::UNRESOLVED }
+}
+
+enum Step {
+    Name,
+    Mount,
+    End,
+}
+
+struct Cursor {
+    mount: u64,
+    dentry: u64,
+    parent: u64,
+}
+
+impl Cursor {
+    #[inline(always)]
+    fn at(path: u64) -> Result<Self, i64> {
+        Ok(Self { mount: read(path, offset!(path_mnt))?, dentry: read(path, offset!(path_dentry))?, parent: 0 })
+    }
+
+    /// Looks at the present dentry; steps over a mount point.
+    #[inline(always)]
+    fn look(&mut self) -> Result<Step, i64> {
+        let root: u64 = read(self.mount, offset!(vfsmount_root))?;
+        self.parent = read(self.dentry, offset!(dentry_parent))?;
+        if self.dentry != root && self.dentry != self.parent {
+            return Ok(Step::Name);
+        }
+        let mount = self.mount - u64::from(offset!(mount_mnt));
+        let above: u64 = read(mount, offset!(mount_parent))?;
+        if above == mount {
+            return Ok(Step::End);
+        }
+        self.dentry = read(mount, offset!(mount_mountpoint))?;
+        self.mount = above + u64::from(offset!(mount_mnt));
+        Ok(Step::Mount)
+    }
+}
+
+/// Hash of a path and its `path` flags.
+///
+/// The kernel's own hash of a name is salted with the directory but has 32 bits: enough for directories, since the names below
+/// are salted again, and not for the 100,000 files of one. So the last name is hashed whole, from a copy in `name`.
+#[inline(always)]
+pub fn hash(path: u64, name: *mut u8) -> Result<(u64, u32), i64> {
+    let mut cursor = Cursor::at(path)?;
+    let mut flags = 0;
+    let mut hash = setting!(seed);
+    let leaf = cursor.dentry;
+    let text: u64 = read(leaf, offset!(dentry_name_text))?;
+    // SAFETY: `name` is NAME_BYTES + 8 long.
+    let length = unsafe { bpf_probe_read_kernel_str(name.cast(), NAME_BYTES as u32, text as *const _) };
+    if length < 0 {
+        return Err(length);
+    }
+    hash = hash_words::<{ NAME_BYTES as u64 / 8 }, { NAME_BYTES as u64 - 1 }>(hash, name, length as u64 - 1);
+    let pprev: u64 = read(leaf, offset!(dentry_pprev))?;
+    for _ in 0..STEPS {
+        match cursor.look()? {
+            Step::Mount => continue,
+            Step::End => {
+                let mount = cursor.mount - u64::from(offset!(mount_mnt));
+                let proxy: u64 = read(current(), offset!(task_nsproxy))?;
+                let mine: u64 = read(proxy, offset!(nsproxy_mnt_ns))?;
+                let its: u64 = read(mount, offset!(mount_ns))?;
+                if its != mine {
+                    flags |= path::FOREIGN;
+                }
+                return Ok((hash, flags));
+            }
+            Step::Name => {
+                if cursor.dentry == leaf && pprev == 0 {
+                    flags |= path::DELETED;
+                }
+                let hash_and_length: u64 = read(cursor.dentry, offset!(dentry_name))?;
+                hash = mix(hash, hash_and_length);
+                cursor.dentry = cursor.parent;
+            }
+        }
+    }
+    Err(TOO_DEEP)
+}
+
+/// Hashes `length` bytes at `at`, eight at a time. Zeroes the eight after them first, so the buffer is that much longer.
+#[inline(always)]
+pub fn hash_words<const WORDS: u64, const MASK: u64>(mut hash: u64, at: *mut u8, length: u64) -> u64 {
+    let end = masked::<MASK>(length);
+    // SAFETY: within the buffer, which is WORDS * 8 + 8 long.
+    unsafe { at.add(end as usize).cast::<u64>().write_unaligned(0) };
+    for word in 0..WORDS {
+        if word * 8 >= end {
+            break;
+        }
+        // SAFETY: as above.
+        hash = mix(hash, unsafe { at.add(word as usize * 8).cast::<u64>().read_unaligned() });
+    }
+    mix(hash, end)
+}
+
+/// Copies the names of a path to `base + from`, leaf first, each ended by NUL. Gives the end. The buffer is MASK + 1 + NAME_BYTES long.
+#[inline(always)]
+pub fn copy<const MASK: u64>(path: u64, base: *mut u8, from: u64) -> Result<u64, i64> {
+    let mut cursor = Cursor::at(path)?;
+    let mut length = from;
+    for _ in 0..STEPS {
+        length = masked::<MASK>(length);
+        match cursor.look()? {
+            Step::Mount => continue,
+            Step::End => return Ok(length),
+            Step::Name => {
+                let text: u64 = read(cursor.dentry, offset!(dentry_name_text))?;
+                let at = masked::<MASK>(length);
+                // SAFETY: at most NAME_BYTES from an offset of at most MASK.
+                let copied = unsafe { bpf_probe_read_kernel_str(base.add(at as usize).cast(), NAME_BYTES as u32, text as *const _) };
+                if copied < 0 {
+                    return Err(copied);
+                }
+                length = at + copied as u64;
+                if length > MASK - NAME_BYTES as u64 {
+                    return Err(TOO_LONG);
+                }
+                cursor.dentry = cursor.parent;
+            }
+        }
+    }
+    Err(TOO_DEEP)
+}
