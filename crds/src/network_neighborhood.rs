@@ -7,24 +7,55 @@ use serde::{Deserialize, Serialize};
 
 use crate::{application_profile::Origin, status::ProfileStatus, workload::WorkloadReference};
 
-/// Whom a workload talks to and who talks to it, by peer and port.
+/// What was seen: per container, every peer that the kernel reported and nothing else. Written by the recorder only.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[kube(group = "runtimemap.io", version = "v1alpha1", kind = "NetworkNeighborhood", namespaced, category = "runtimemap", status = "ProfileStatus", derive = "PartialEq")]
+#[kube(
+    group = "runtimemap.io",
+    version = "v1alpha1",
+    kind = "NetworkNeighborhood",
+    doc = "Whom a workload talks to and who talks to it, by peer and port, as the kernel saw it.",
+    namespaced,
+    category = "runtimemap",
+    status = "ProfileStatus",
+    derive = "PartialEq",
+    selectable = ".spec.workload.kind",
+    selectable = ".spec.workload.name",
+    printcolumn(name = "Kind", type_ = "string", json_path = ".spec.workload.kind", description = "Kind of the workload"),
+    printcolumn(name = "Workload", type_ = "string", json_path = ".spec.workload.name", description = "Name of the workload"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Learning or Complete"),
+    printcolumn(
+        name = "Startup",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"StartupObserved\")].status",
+        description = "Whether it was watched from its first instruction"
+    ),
+    printcolumn(
+        name = "Lost",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"EventsLost\")].status",
+        description = "Whether something was lost; status.losses says what"
+    ),
+    printcolumn(name = "Peers", type_ = "integer", json_path = ".status.counts.peers", description = "Peers in either direction"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkNeighborhoodSpec {
     /// The workload described.
     pub workload: WorkloadReference,
-    /// The workload's own pod selector.
+    /// The workload's own pod selector, from its spec. Empty without a cluster.
     #[serde(default)]
     pub pod_selector: LabelSelector,
-    /// Its containers.
+    /// Its containers, by name. A command recorded without a cluster has one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
     pub containers: Vec<ContainerNeighborhood>,
-    /// Its init containers.
+    /// Its init containers, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
     pub init_containers: Vec<ContainerNeighborhood>,
-    /// Its ephemeral containers.
+    /// Its ephemeral containers, such as those of kubectl debug, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
     pub ephemeral_containers: Vec<ContainerNeighborhood>,
 }
 
@@ -32,16 +63,20 @@ pub struct NetworkNeighborhoodSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerNeighborhood {
-    /// Name of the container.
+    /// Name of the container, as the pod's spec has it.
+    #[schemars(length(max = 63))]
     pub name: String,
-    /// Ports it listens on, whether or not anybody came.
+    /// Ports it listens on, whether or not anybody came. Evidence, not traffic: no rule is made from them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
     pub listens: Vec<NeighborPort>,
-    /// Who talks to it.
+    /// Who talks to it: peers that opened a connection to the container.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5000))]
     pub ingress: Vec<Neighbor>,
-    /// Whom it talks to.
+    /// Whom it talks to: peers that the container opened a connection to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5000))]
     pub egress: Vec<Neighbor>,
 }
 
@@ -83,19 +118,23 @@ pub enum PeerClass {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Peer {
-    /// What it is.
+    /// What it is. All but World and Multicast are known to the cluster.
     pub class: PeerClass,
     /// Namespace of the workload or Service.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 63))]
     pub namespace: String,
-    /// Kind of the workload.
+    /// Kind of the workload, for example Deployment.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 63))]
     pub kind: String,
     /// Name of the workload.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 253))]
     pub name: String,
-    /// Service through which it was reached.
+    /// Service through which it was reached. Empty where it was addressed directly.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 253))]
     pub service: String,
 }
 
@@ -128,19 +167,24 @@ pub enum Outcome {
 #[serde(rename_all = "camelCase")]
 pub struct NeighborPort {
     /// Protocol and port, for example TCP-8080.
+    #[schemars(length(max = 32))]
     pub name: String,
     /// Transport protocol.
     pub protocol: Protocol,
-    /// Port as network policies see it: the target port, after any Service.
+    /// Port as network policies see it: the target port, after any Service. From 1 to 65535.
+    #[schemars(range(min = 1, max = 65535))]
     pub port: u16,
-    /// Port of the Service that was addressed, if it was one.
+    /// Port of the Service that was addressed, if it was one. From 1 to 65535.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
     pub service_port: Option<u16>,
-    /// Name of the container port.
+    /// Name of the container port, where the pod's spec gives it one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 15))]
     pub port_name: String,
-    /// Addresses it listens on. Only in `listens`.
+    /// Addresses it listens on; 0.0.0.0 and :: mean all. Only in listens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), inner(length(max = 45)))]
     pub addresses: Vec<String>,
 }
 
@@ -148,37 +192,42 @@ pub struct NeighborPort {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Neighbor {
-    /// Stable hash of the peer and the outcome.
+    /// Stable hash of the peer, the outcome and the origin: the same in every recording.
+    #[schemars(length(max = 63))]
     pub identifier: String,
     /// In the cluster or outside.
     #[serde(rename = "type")]
     pub type_: PeerType,
     /// Who it is.
     pub peer: Peer,
-    /// Selector of the peer's pods.
+    /// Selector of the peer's pods: that of their owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_selector: Option<LabelSelector>,
     /// Selector of the peer's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_selector: Option<LabelSelector>,
-    /// Addresses it was seen under.
+    /// Addresses it was seen under, without prefix length. Only for peers that no selector names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5000), inner(length(max = 45)))]
     pub ip_addresses: Vec<String>,
-    /// Names that the container resolved to these addresses.
+    /// Names that this container resolved to these addresses, by the answers it was given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), inner(length(max = 1024)))]
     pub dns_names: Vec<String>,
     /// Ports used. For ingress the container's own, for egress the peer's.
+    #[schemars(length(max = 5000))]
     pub ports: Vec<NeighborPort>,
-    /// Whether a connection came about.
+    /// established: a connection came about, or datagrams went. attempted: it never did; evidence, not permission.
     #[serde(default)]
     pub outcome: Outcome,
-    /// Who was behind it.
+    /// Who was behind it: entrypoint for the container's own command and its children.
     #[serde(default)]
     pub origin: Origin,
-    /// When it was first seen.
+    /// When it was first seen, by the clock of the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<Time>,
-    /// Pod that was first seen doing it.
+    /// Pod that was first seen doing it. Empty without a cluster.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 253))]
     pub pod: String,
 }

@@ -8,9 +8,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::workload::WorkloadReference;
 
-/// Seccomp filters made from the system calls a workload was seen to make.
+/// The filters, in the format that container runtimes read from the kubelet's seccomp folder. Written by the recorder only.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[kube(group = "runtimemap.io", version = "v1alpha1", kind = "SeccompProfile", namespaced, category = "runtimemap", status = "SeccompProfileStatus", derive = "PartialEq")]
+#[kube(
+    group = "runtimemap.io",
+    version = "v1alpha1",
+    kind = "SeccompProfile",
+    doc = "Seccomp filters made from the system calls a workload was seen to make, one for each container.",
+    namespaced,
+    category = "runtimemap",
+    status = "SeccompProfileStatus",
+    derive = "PartialEq",
+    selectable = ".spec.workload.kind",
+    selectable = ".spec.workload.name",
+    printcolumn(name = "Kind", type_ = "string", json_path = ".spec.workload.kind", description = "Kind of the workload"),
+    printcolumn(name = "Workload", type_ = "string", json_path = ".spec.workload.name", description = "Name of the workload"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct SeccompProfileSpec {
     /// The workload described.
@@ -27,8 +41,9 @@ pub struct SeccompProfileSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeccompProfileStatus {
-    /// What a reviewer should know.
+    /// What a reviewer should know: which calls were added to those seen and why, and what is missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 500), inner(length(max = 4096)))]
     pub notes: Vec<String>,
 }
 
@@ -37,15 +52,18 @@ pub struct SeccompProfileStatus {
 #[serde(rename_all = "camelCase")]
 pub struct OciSeccomp {
     /// What happens to calls that no entry names, for example SCMP_ACT_ERRNO.
+    #[schemars(length(max = 64))]
     pub default_action: String,
-    /// Error number that a refused call returns.
+    /// Error number that such a call returns, where defaultAction is SCMP_ACT_ERRNO: 1 is EPERM, 38 is ENOSYS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_errno_ret: Option<u32>,
-    /// Architectures, for example SCMP_ARCH_X86_64.
+    /// Architectures that the filter is for, for example SCMP_ARCH_X86_64.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 64)))]
     pub architectures: Vec<String>,
     /// Entries, each an action for a list of calls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
     pub syscalls: Vec<OciSyscall>,
 }
 
@@ -53,15 +71,18 @@ pub struct OciSeccomp {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OciSyscall {
-    /// Names of the calls.
+    /// Names of the calls, as the architecture's table has them.
+    #[schemars(length(max = 1024), inner(length(max = 64)))]
     pub names: Vec<String>,
     /// What happens to them, for example SCMP_ACT_ALLOW.
+    #[schemars(length(max = 64))]
     pub action: String,
-    /// Error number, where the action is SCMP_ACT_ERRNO.
+    /// Error number that they return, where the action is SCMP_ACT_ERRNO.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errno_ret: Option<u32>,
     /// Conditions on arguments; all must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 6))]
     pub args: Vec<OciArg>,
 }
 
@@ -69,13 +90,15 @@ pub struct OciSyscall {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OciArg {
-    /// Which argument, from 0.
+    /// Which argument, from 0 to 5.
+    #[schemars(range(min = 0, max = 5))]
     pub index: u32,
     /// Value to compare with.
     pub value: u64,
-    /// Second value, for masked comparison.
+    /// Second value: for SCMP_CMP_MASKED_EQ, value is the mask and this what is left under it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_two: Option<u64>,
     /// Comparison, for example SCMP_CMP_EQ.
+    #[schemars(length(max = 64))]
     pub op: String,
 }

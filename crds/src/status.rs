@@ -20,15 +20,17 @@ pub enum Phase {
 pub struct Learning {
     /// Length of the learning period as a duration, for example 1h.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 32))]
     pub period: String,
     /// When the first container of the workload was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
-    /// When learning ends or ended.
+    /// When learning ends or ended. Not set while the recording has no end of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completes_at: Option<Time>,
     /// Hash of the pod template that is being learned.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 128))]
     pub revision: String,
 }
 
@@ -82,13 +84,15 @@ pub enum LossCause {
 pub struct Loss {
     /// Why they were lost.
     pub cause: LossCause,
-    /// How many, at most: one fact lost twice counts twice.
+    /// How many since the recorder began to watch the container, at most: one fact lost twice counts twice.
     pub count: u64,
     /// Node where they were lost. Empty without a cluster.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 253))]
     pub node: String,
-    /// Container that lost them.
+    /// Container that lost them. Empty where the kernel cannot tell whose they were.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 63))]
     pub container: String,
 }
 
@@ -96,7 +100,7 @@ pub struct Loss {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProfileStatus {
-    /// Learning or Complete.
+    /// Learning while new behaviour is still added, Complete after that.
     #[serde(default)]
     pub phase: Phase,
     /// The learning period.
@@ -105,10 +109,12 @@ pub struct ProfileStatus {
     /// How much was learned.
     #[serde(default)]
     pub counts: Counts,
-    /// What a reader should know before trusting the profile.
+    /// What a reader should know before trusting the profile, by type: StartupObserved, EventsLost, Truncated and others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
     pub conditions: Vec<Condition>,
     /// What was lost, by cause. Empty means that nothing was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5000))]
     pub losses: Vec<Loss>,
 }
