@@ -7,15 +7,18 @@ pub mod condition;
 pub mod definition;
 pub mod generated_network_policy;
 pub mod network_neighborhood;
+pub mod object;
 pub mod seccomp_profile;
 pub mod status;
 pub mod workload;
+pub mod yaml;
 
 pub use application_profile::{ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, Exec, Image, Open, Origin};
 pub use generated_network_policy::{Decision, GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus, Review, RuleDirection, RuleEvidence, Verdict};
 pub use network_neighborhood::{
     ContainerNeighborhood, NeighborPort, Neighbor, NetworkNeighborhood, NetworkNeighborhoodSpec, Outcome, Peer, PeerClass, PeerType, Protocol,
 };
+pub use object::Object;
 pub use seccomp_profile::{OciSeccomp, SeccompProfile, SeccompProfileSpec};
 pub use status::{Counts, Learning, Loss, LossCause, Phase, ProfileStatus};
 pub use workload::WorkloadReference;
