@@ -1,0 +1,92 @@
+//! Programs started. strace shows the path as given; what it leads to is looked up after the run.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io::Read,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::Path,
+};
+
+use crate::{
+    escape::escape,
+    sets,
+    strace::{Call, Unreadable, descriptor_path, quoted, strings},
+};
+
+use super::process::Process;
+
+/// Longest first line of a script that the kernel reads.
+const HEAD: u64 = 256;
+const SELF: &[u8] = b"/proc/self/exe";
+
+/// The line of a successful exec.
+pub(super) fn line(call: &Call<'_>, process: &mut Process) -> Result<String, Unreadable> {
+    let arguments = call.split();
+    let (given, argv) = match call.name {
+        "execve" => (quoted(arguments[0])?, arguments[1]),
+        _ => (given_at(&arguments)?, arguments[2]),
+    };
+    let mut argv = strings(argv)?;
+    if argv.is_empty() {
+        // The kernel gives an empty first argument to whom gives none.
+        argv.push(Vec::new());
+    }
+    let path = if given == SELF { process.program.clone() } else { resolved(&process.join(&given))? };
+    let (mut program, mut name) = (path.clone(), given);
+    while let Some((interpreter, argument)) = shebang(&program)? {
+        argv[0] = name;
+        if let Some(argument) = argument {
+            argv.insert(0, argument);
+        }
+        argv.insert(0, interpreter.clone());
+        program = resolved(&process.join(&interpreter))?;
+        name = interpreter;
+    }
+    process.compat = is_32_bit(&program)?;
+    let interpreter = if program == path { String::new() } else { escape(&program) };
+    process.program = program;
+    Ok(sets::exec(&escape(&path), &interpreter, &sets::escaped(&argv)))
+}
+
+/// The path of execveat: relative to a descriptor, or the descriptor itself.
+fn given_at(arguments: &[&str]) -> Result<Vec<u8>, Unreadable> {
+    let given = quoted(arguments[1])?;
+    if given.starts_with(b"/") || (arguments[0].starts_with("AT_FDCWD") && !given.is_empty()) {
+        return Ok(given);
+    }
+    let (base, _) = descriptor_path(arguments[0])?.ok_or_else(|| Unreadable::new("a descriptor without path", arguments[0]))?;
+    Ok(if given.is_empty() { base } else { [base.as_slice(), b"/", &given].concat() })
+}
+
+/// The path without links.
+pub(super) fn resolved(path: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    let found = fs::canonicalize(Path::new(OsStr::from_bytes(path)));
+    found.map(|path| path.into_os_string().into_vec()).map_err(|error| Unreadable::new(&format!("no such path any more, {error}"), &escape(path)))
+}
+
+fn head(path: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    let mut head = Vec::new();
+    File::open(Path::new(OsStr::from_bytes(path)))
+        .and_then(|file| file.take(HEAD).read_to_end(&mut head))
+        .map_err(|error| Unreadable::new(&format!("failed to read the program, {error}"), &escape(path)))?;
+    Ok(head)
+}
+
+/// Interpreter and its one argument, if the file is a script.
+fn shebang(path: &[u8]) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, Unreadable> {
+    let head = head(path)?;
+    let Some(line) = head.strip_prefix(b"#!") else { return Ok(None) };
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
+    let argument = line[end..].trim_ascii();
+    Ok(Some((line[..end].to_vec(), (!argument.is_empty()).then(|| argument.to_vec()))))
+}
+
+fn is_32_bit(path: &[u8]) -> Result<bool, Unreadable> {
+    let head = head(path)?;
+    if !head.starts_with(b"\x7fELF") {
+        return Err(Unreadable::new("neither a script nor an ELF file", &escape(path)));
+    }
+    Ok(head.get(4) == Some(&1))
+}
