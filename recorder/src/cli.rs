@@ -1,0 +1,124 @@
+//! The command line: raw flags first, then a checked plan, before anything is touched.
+
+mod plan;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{check, record};
+
+/// Status when the recorder itself failed, a wrong flag included: those below 125 are the command's.
+const FAILED: u8 = 125;
+
+/// Learns with eBPF what a workload runs, opens, calls and talks to.
+#[derive(Debug, Parser)]
+#[command(name = "runtimemap-recorder", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Record a command, a running process or a cgroup, and write its map as YAML
+    Record(RecordFlags),
+    /// Show which hooks this kernel has, which are used, and what is missing
+    Check(CheckFlags),
+}
+
+/// Runs CMD and records it from its first instruction, until all that it started has ended.
+///
+/// Writes one YAML stream: ApplicationProfile, NetworkNeighborhood, GeneratedNetworkPolicy and SeccompProfile.
+/// The exit status is CMD's own (128+n if signal n killed it), 127 if CMD was not found, 126 if it could not be run, and 125 if
+/// the recorder failed. Signals are passed on to CMD. While only processes that CMD left behind are running, the first SIGINT or
+/// SIGTERM goes to them and the second ends the recording; what still runs then is not killed.
+#[derive(Debug, Args)]
+#[command(override_usage = "runtimemap-recorder record [OPTIONS] -- CMD [ARG]...\n       \
+    runtimemap-recorder record [OPTIONS] (--pid PID | --cgroup PATH) [--duration TIME]")]
+struct RecordFlags {
+    /// Name of the workload in the map [default: the file name of CMD]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Namespace in the map
+    #[arg(long, value_name = "NS", default_value = "default")]
+    namespace: String,
+    /// Write the map to FILE, whole or not at all [default: standard output, once CMD has ended]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write every fact to FILE as a line of JSON as it arrives, before anything is collapsed
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
+    /// Say nothing on standard error but errors
+    #[arg(long, short)]
+    quiet: bool,
+    /// Let CMD stop itself before it runs, and wait until somebody sends it SIGCONT; for a debugger or tracer
+    #[arg(long)]
+    stopped: bool,
+    /// Keep arguments that look like secrets
+    #[arg(long)]
+    no_mask: bool,
+    /// Do not use this hook, by its name in `check`; may be given several times
+    #[arg(long, value_name = "HOOK")]
+    avoid: Vec<String>,
+    /// Record this running process and its children
+    #[arg(long, value_name = "PID", group = "existing", conflicts_with = "command")]
+    pid: Option<u32>,
+    /// Record this cgroup: a directory, or a path as in /proc/PID/cgroup
+    #[arg(long, value_name = "PATH", group = "existing", conflicts_with = "command")]
+    cgroup: Option<PathBuf>,
+    /// Stop after this time, such as 30s, 5m or 1h [default: when it ends, or on Ctrl-C]
+    #[arg(long, value_name = "TIME", requires = "existing")]
+    duration: Option<String>,
+    /// Command to record, with its arguments
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+struct CheckFlags {
+    /// Do as if this hook were not there; may be given several times
+    #[arg(long, value_name = "HOOK")]
+    avoid: Vec<String>,
+}
+
+/// Does what the arguments say, the program's name first, and prints what went wrong. Returns the exit status.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed standard error leaves nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.verb {
+        Verb::Record(flags) => match plan::check(flags) {
+            Ok(plan) => record::run(plan).unwrap_or_else(|error| fail(&error, error.status())),
+            Err(error) => fail(&error, FAILED),
+        },
+        Verb::Check(flags) => match check::table(flags.avoid) {
+            Ok(text) => print(&text),
+            Err(error) => fail(&error, FAILED),
+        },
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&error, FAILED),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn fail(error: &dyn std::error::Error, status: u8) -> ExitCode {
+    // One line: what other programs' names and errors hold must not make more of it.
+    let text: String = error.to_string().chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    let _ = writeln!(io::stderr(), "runtimemap-recorder: {text}");
+    ExitCode::from(status)
+}

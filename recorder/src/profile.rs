@@ -1,0 +1,114 @@
+//! From a ledger to the objects that a cluster would hold.
+
+mod application;
+mod neighborhood;
+mod status;
+
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+    jiff::Timestamp,
+};
+use runtimemap_crds::{
+    ApplicationProfile, ApplicationProfileSpec, Counts, LossCause, NetworkNeighborhood, NetworkNeighborhoodSpec, Object, ProfileStatus, SeccompProfile,
+    WorkloadReference,
+    collapse::{self, Thresholds},
+};
+
+use crate::{ledger::Ledger, syscall};
+
+pub use application::syscall_name;
+
+/// How a recording came to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// What was recorded had ended.
+    #[default]
+    Complete,
+    /// A signal ended it first.
+    StoppedBySignal,
+    /// The time was over first.
+    DurationOver,
+    /// The recorder could not go on.
+    RecorderFailed,
+}
+
+/// What is known of a recording beside its facts.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    /// Name of the workload and of its only container.
+    pub name: String,
+    /// Namespace of the objects.
+    pub namespace: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How it ended.
+    pub ending: Ending,
+    /// Length that was asked for, such as 30s; empty where none was.
+    pub period: String,
+    /// Whether the recorder was armed before the first instruction.
+    pub startup_observed: bool,
+    /// What this kernel's hooks do not see, in words.
+    pub gaps: Vec<String>,
+    /// What was lost.
+    pub losses: Vec<(LossCause, u64)>,
+}
+
+/// Makes ApplicationProfile, NetworkNeighborhood, GeneratedNetworkPolicy and SeccompProfile, in this order.
+pub fn assemble(recording: &Recording, ledger: Ledger, thresholds: &Thresholds) -> Vec<Object> {
+    let workload = WorkloadReference { kind: "Command".to_owned(), name: recording.name.clone(), ..WorkloadReference::default() };
+    let mut notes = status::Notes::of(&ledger);
+    let network = neighborhood::container(&recording.name, &ledger.network);
+    let container = application::container(&recording.name, ledger, &mut notes);
+    let mut spec = ApplicationProfileSpec {
+        workload: workload.clone(),
+        architectures: vec![syscall::ARCHITECTURE.to_owned()],
+        containers: vec![container],
+        ..ApplicationProfileSpec::default()
+    };
+    notes.truncated.extend(collapse::close(&mut spec, thresholds));
+    let mut status = status::status(recording, &notes);
+    status.counts = counts(&spec, &network);
+
+    let mut profile = ApplicationProfile::new(&object_name(recording), spec);
+    profile.metadata = metadata(recording);
+    profile.status = Some(status.clone());
+    let mut neighborhood = NetworkNeighborhood::new(
+        &object_name(recording),
+        NetworkNeighborhoodSpec { workload, containers: vec![network], ..NetworkNeighborhoodSpec::default() },
+    );
+    neighborhood.metadata = metadata(recording);
+    neighborhood.status = Some(ProfileStatus { ..status });
+    let mut policy = runtimemap_crds::GeneratedNetworkPolicy::default();
+    let mut seccomp = SeccompProfile::new("", runtimemap_crds::SeccompProfileSpec::default());
+    policy.metadata = metadata(recording);
+    seccomp.metadata = metadata(recording);
+    vec![profile.into(), neighborhood.into(), policy.into(), seccomp.into()]
+}
+
+fn object_name(recording: &Recording) -> String {
+    format!("command-{}", recording.name)
+}
+
+fn metadata(recording: &Recording) -> ObjectMeta {
+    ObjectMeta { name: Some(object_name(recording)), namespace: Some(recording.namespace.clone()), ..ObjectMeta::default() }
+}
+
+fn counts(spec: &ApplicationProfileSpec, network: &runtimemap_crds::ContainerNeighborhood) -> Counts {
+    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    let container = spec.containers.first();
+    let of = |length: fn(&runtimemap_crds::ContainerProfile) -> usize| count(container.map_or(0, length));
+    Counts {
+        processes: of(|container| container.execs.len()),
+        files: of(|container| container.opens.len()),
+        capabilities: of(|container| container.capabilities.len()),
+        syscalls: of(|container| container.syscalls.len()),
+        peers: count(network.ingress.len() + network.egress.len()),
+    }
+}
+
+fn time(timestamp: Timestamp) -> Time {
+    // Whole seconds, as Kubernetes writes them.
+    Time(Timestamp::from_second(timestamp.as_second()).unwrap_or(timestamp))
+}
