@@ -1,5 +1,33 @@
 //! Types and reasons of conditions: the only place where these words are written.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// A condition as Kubernetes has it. `type_` and `reason` are constants of this module; `message` is one sentence for a
+/// person; `time` is when the status became what it is.
+pub fn condition(type_: &str, status: bool, reason: &str, message: impl Into<String>, time: Time) -> Condition {
+    Condition {
+        type_: type_.to_owned(),
+        status: if status { "True" } else { "False" }.to_owned(),
+        reason: reason.to_owned(),
+        message: message.into(),
+        last_transition_time: time,
+        observed_generation: None,
+    }
+}
+
+/// How bad news a condition is: 0 none, 1 unknown, 2 bad. A type that is not of this module is taken for bad when true.
+pub fn severity(condition: &Condition) -> u8 {
+    let good = match condition.type_.as_str() {
+        STARTUP_OBSERVED | ALL_REPLICAS_SEEN | FULLY_OBSERVED => "True",
+        _ => "False",
+    };
+    match condition.status.as_str() {
+        status if status == good => 0,
+        "True" | "False" => 2,
+        _ => 1,
+    }
+}
+
 /// True when the recorder was armed before the container's first task entered.
 pub const STARTUP_OBSERVED: &str = "StartupObserved";
 /// True when something was lost; `status.losses` says what.
@@ -37,4 +65,19 @@ pub mod reason {
     pub const ALL_HOOKS_ATTACHED: &str = "AllHooksAttached";
     /// A list was over its budget.
     pub const LIST_OVER_BUDGET: &str = "ListOverBudget";
+    /// No list was over its budget.
+    pub const WITHIN_BUDGET: &str = "WithinBudget";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_bad_when_it_says_that_something_is_missing() {
+        let of = |type_, status| severity(&condition(type_, status, reason::HOOK_MISSING, "", Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH)));
+        assert_eq!((of(STARTUP_OBSERVED, true), of(STARTUP_OBSERVED, false)), (0, 2));
+        assert_eq!((of(EVENTS_LOST, false), of(EVENTS_LOST, true)), (0, 2));
+        assert_eq!((of(FULLY_OBSERVED, true), of(TRUNCATED, true), of(PROCESSES_LEFT, false)), (0, 2, 0));
+    }
 }

@@ -41,6 +41,8 @@ pub(crate) fn structural(schema: &mut Value) {
         map.insert("x-kubernetes-list-type".to_owned(), json!("atomic"));
     }
     integer_format(map);
+    // Filled in by the server, a default would make what is read differ from what was written (O5, O6).
+    map.remove("default");
     map.remove("nullable");
     map.remove("$schema");
     map.remove("title");

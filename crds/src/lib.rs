@@ -3,9 +3,12 @@
 //! Types, the merge law, collapsing and the names of conditions. No input or output, nothing asynchronous.
 
 pub mod application_profile;
+pub mod collapse;
 pub mod condition;
 pub mod definition;
 pub mod generated_network_policy;
+pub mod masking;
+pub mod merge;
 pub mod network_neighborhood;
 pub mod object;
 pub mod seccomp_profile;
@@ -18,6 +21,7 @@ pub use generated_network_policy::{Decision, GeneratedNetworkPolicy, GeneratedNe
 pub use network_neighborhood::{
     ContainerNeighborhood, NeighborPort, Neighbor, NetworkNeighborhood, NetworkNeighborhoodSpec, Outcome, Peer, PeerClass, PeerType, Protocol,
 };
+pub use merge::{Evidence, Merge};
 pub use object::Object;
 pub use seccomp_profile::{OciSeccomp, SeccompProfile, SeccompProfileSpec};
 pub use status::{Counts, Learning, Loss, LossCause, Phase, ProfileStatus};

@@ -198,7 +198,7 @@ pub struct Neighbor {
     /// In the cluster or outside.
     #[serde(rename = "type")]
     pub type_: PeerType,
-    /// Who it is.
+    /// Who the peer is: its class, and what the cluster calls it.
     pub peer: Peer,
     /// Selector of the peer's pods: that of their owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
