@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# fetch.sh SERIES: the folder of Debian's newest cloud kernel of SERIES (5.10, 6.1, 6.12), fetched when it is not cached yet.
+#
+# The packages come through apt, from the mirrors this machine already uses, but with lists and sources of their own in the cache:
+# the system's sources stay as they are and nothing is installed. A cached kernel is kept until its folder is removed.
+set -euo pipefail
+
+die() { echo "kernels: $*" >&2; exit 1; }
+
+series=${1:?usage: fetch.sh SERIES}
+cache=${RUNTIMEMAP_CACHE:-$(cd "$(dirname "$0")/../.." && pwd)/.cache}
+kernels=$cache/kernels
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# Debian 11 has 5.10; Debian 12 has 6.1 and, among its security updates, 6.12.
+case $series in
+    5.10) release=bullseye meta=linux-image-cloud-amd64 ;;
+    6.1) release=bookworm meta=linux-image-cloud-amd64 ;;
+    6.12) release=bookworm meta=linux-image-6.12-cloud-amd64 ;;
+    *) die "no kernel of series '$series' is known here; the known ones are 5.10, 6.1 and 6.12" ;;
+esac
+
+if [ -e "$kernels/$series/vmlinuz" ]; then
+    echo "$kernels/$series"
+    exit
+fi
+
+# The mirror that this machine takes packages with that label from.
+mirror() {
+    apt-get indextargets --format "\$(LABEL)|\$(REPO_URI)" 'Created-By: Packages' | awk -F'|' -v label="$1" '$1 == label { print $2; exit }'
+}
+
+own_apt() { # a folder of apt's own state for this release
+    local folder=$1 main security
+    main=$(mirror Debian)
+    security=$(mirror Debian-Security)
+    [ -n "$main" ] && [ -n "$security" ] || die "this machine has no Debian package sources (apt-get indextargets names none); kernels come from there: leave them out with WITHOUT=kernels"
+    [ -e "$keyring" ] || die "$keyring is missing; install the package debian-archive-keyring"
+    mkdir -p "$folder"/{lists/partial,archives/partial}
+    : >"$folder/status"
+    cat >"$folder/sources.list" <<SOURCES
+deb [arch=amd64 signed-by=$keyring] $main $release main
+deb [arch=amd64 signed-by=$keyring] $security $release-security main
+SOURCES
+    cat >"$folder/apt.conf" <<CONF
+Dir::State "$folder";
+Dir::State::status "$folder/status";
+Dir::State::lists "$folder/lists";
+Dir::Cache "$folder";
+Dir::Cache::archives "$folder/archives";
+Dir::Etc::sourcelist "$folder/sources.list";
+Dir::Etc::sourceparts "-";
+APT::Architecture "amd64";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
+CONF
+}
+
+apt=$cache/apt-$release
+own_apt "$apt"
+export APT_CONFIG=$apt/apt.conf
+apt-get update -qq >&2 || die "failed to read the package lists of $release; see apt-get's words above"
+
+# The meta package names the image; of several versions the newest of the series counts.
+image=$(apt-cache show "$meta" | awk -v series="$series." '
+    $1 == "Version:" { wanted = index($2, series) == 1; version = $2 }
+    $1 == "Depends:" && wanted { print version, $2 }' | sort -V | tail -1 | cut -d' ' -f2)
+[ -n "$image" ] || die "no package of $release holds a $series kernel any more (looked at what $meta depends on)"
+
+work=$(mktemp -d "$apt/work.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+echo "kernels: fetching $image" >&2
+(cd "$work" && apt-get download -qq "$image" >&2) || die "failed to fetch the package $image"
+mkdir "$work/tree"
+dpkg-deb -x "$work"/*.deb "$work/tree"
+version=${image#linux-image-}
+depmod -b "$work/tree" "$version"
+mv "$work/tree/boot/vmlinuz-$version" "$work/tree/vmlinuz"
+rm -rf "$work/tree/boot" "$work/tree/usr/share"
+echo "$version" >"$work/tree/version"
+
+# In place in one step, so that a run that was cut short leaves nothing half done.
+mkdir -p "$kernels"
+rm -rf "${kernels:?}/$series"
+mv "$work/tree" "$kernels/$series"
+echo "$kernels/$series"
