@@ -11,6 +11,7 @@ use crate::{status::ProfileStatus, workload::WorkloadReference};
 
 /// What was seen: per container, everything that the kernel reported and nothing else. Written by the recorder only.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::duplicated_attributes, reason = "several columns share a type")]
 #[kube(
     group = "runtimemap.io",
     version = "v1alpha1",

@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_condition_is_bad_when_it_says_that_something_is_missing() {
-        let of = |type_, status| severity(&condition(type_, status, reason::HOOK_MISSING, "", Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH)));
+        let of =
+            |type_, status| severity(&condition(type_, status, reason::HOOK_MISSING, "", Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH)));
         assert_eq!((of(STARTUP_OBSERVED, true), of(STARTUP_OBSERVED, false)), (0, 2));
         assert_eq!((of(EVENTS_LOST, false), of(EVENTS_LOST, true)), (0, 2));
         assert_eq!((of(FULLY_OBSERVED, true), of(TRUNCATED, true), of(PROCESSES_LEFT, false)), (0, 2, 0));

@@ -17,11 +17,14 @@ pub mod workload;
 pub mod yaml;
 
 pub use application_profile::{ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, Exec, Image, Open, Origin};
-pub use generated_network_policy::{Decision, GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus, Review, RuleDirection, RuleEvidence, Verdict};
-pub use network_neighborhood::{
-    ContainerNeighborhood, NeighborPort, Neighbor, NetworkNeighborhood, NetworkNeighborhoodSpec, Outcome, Peer, PeerClass, PeerType, Protocol,
+pub use generated_network_policy::{
+    Decision, GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus, Review, RuleDirection, RuleEvidence, Verdict,
 };
 pub use merge::{Evidence, Merge};
+pub use network_neighborhood::{
+    ContainerNeighborhood, Neighbor, NeighborPort, NetworkNeighborhood, NetworkNeighborhoodSpec, Outcome, Peer, PeerClass, PeerType,
+    Protocol,
+};
 pub use object::Object;
 pub use seccomp_profile::{OciSeccomp, SeccompProfile, SeccompProfileSpec};
 pub use status::{Counts, Learning, Loss, LossCause, Phase, ProfileStatus};

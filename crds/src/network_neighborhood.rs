@@ -9,6 +9,7 @@ use crate::{application_profile::Origin, status::ProfileStatus, workload::Worklo
 
 /// What was seen: per container, every peer that the kernel reported and nothing else. Written by the recorder only.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::duplicated_attributes, reason = "several columns share a type")]
 #[kube(
     group = "runtimemap.io",
     version = "v1alpha1",
@@ -140,7 +141,6 @@ pub struct Peer {
 
 /// Transport protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[expect(clippy::upper_case_acronyms, reason = "the words of the Kubernetes API")]
 pub enum Protocol {
     /// Transmission Control Protocol.
     #[default]
@@ -230,4 +230,37 @@ pub struct Neighbor {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253))]
     pub pod: String,
+}
+
+impl Neighbor {
+    /// The identifier of a neighbor: the same for the same peer, outcome and origin in every recording, whatever its
+    /// ports. `address` tells peers of class World apart (a DNS name, else an address) and is empty for all others.
+    pub fn identifier_of(peer: &Peer, address: &str, outcome: Outcome, origin: Origin) -> String {
+        let Peer { class, namespace, kind, name, service } = peer;
+        // NUL is in none of the parts.
+        let text = format!("{class:?}\0{namespace}\0{kind}\0{name}\0{service}\0{address}\0{outcome:?}\0{origin:?}");
+        // FNV-1a: written into objects, so it must never change with a version of a library.
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        format!("{hash:016x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_the_same_in_every_recording_and_for_one_peer_only() {
+        let peer = |class, name: &str| Peer { class, name: name.to_owned(), ..Peer::default() };
+        let of = |peer: &Peer, address, outcome| Neighbor::identifier_of(peer, address, outcome, Origin::Entrypoint);
+        let world = peer(PeerClass::World, "");
+        let identifier = of(&world, "192.0.2.1", Outcome::Established);
+        assert_eq!(identifier, "893f083b6a1a5450");
+        assert_ne!(identifier, of(&world, "192.0.2.2", Outcome::Established));
+        assert_ne!(identifier, of(&world, "192.0.2.1", Outcome::Attempted));
+        assert_ne!(
+            of(&peer(PeerClass::Workload, "a"), "", Outcome::Established),
+            of(&peer(PeerClass::Service, "a"), "", Outcome::Established)
+        );
+    }
 }

@@ -21,8 +21,7 @@ pub enum Object {
 
 impl Object {
     /// The words that may stand under `kind`.
-    pub const KINDS: [&'static str; 4] =
-        ["ApplicationProfile", "NetworkNeighborhood", GeneratedNetworkPolicy::KIND, "SeccompProfile"];
+    pub const KINDS: [&'static str; 4] = ["ApplicationProfile", "NetworkNeighborhood", GeneratedNetworkPolicy::KIND, "SeccompProfile"];
 
     /// The word under `kind`.
     pub fn kind(&self) -> &'static str {

@@ -10,6 +10,7 @@ use crate::workload::WorkloadReference;
 
 /// The filters, in the format that container runtimes read from the kubelet's seccomp folder. Written by the recorder only.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::duplicated_attributes, reason = "several columns share a type")]
 #[kube(
     group = "runtimemap.io",
     version = "v1alpha1",

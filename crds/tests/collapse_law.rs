@@ -32,7 +32,23 @@ fn paths(opens: &[Open]) -> Vec<&str> {
 /// A literal path of few names, some of which are generated, pinned or pose as patterns.
 fn any_path() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec![
-        "a", "b", "c", "d", "e", "etc", "passwd", "shadow", "tmp", "proc", "7", "1234", "0123456789abcdef0123456789abcdef", "⋯", "*", "\\\\", "",
+        "a",
+        "b",
+        "c",
+        "d",
+        "e",
+        "etc",
+        "passwd",
+        "shadow",
+        "tmp",
+        "proc",
+        "7",
+        "1234",
+        "0123456789abcdef0123456789abcdef",
+        "⋯",
+        "*",
+        "\\\\",
+        "",
     ]);
     (prop::collection::vec(name, 1..6), prop::bool::weighted(0.9))
         .prop_map(|(names, absolute)| format!("{}{}", if absolute { "/" } else { "" }, names.join("/")))
@@ -181,10 +197,22 @@ fn a_folded_directory_keeps_all_flags() {
 #[test]
 fn normal_programs_stay_precise() {
     let seen = [
-        "/etc/nginx/nginx.conf", "/etc/ssl/openssl.cnf", "/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libpcre2-8.so.0.11.2",
-        "/usr/lib/python3.11/os.py", "/usr/lib/python3.11/__pycache__/re.cpython-311.pyc", "/usr/lib/gcc/x86_64-linux-gnu/12/cc1",
-        "/usr/lib/postgresql/15/bin/postgres", "/var/lib/postgresql/15/main/PG_VERSION", "/var/lib/postgresql/15/main/global/pg_control",
-        "/var/log/nginx/access.log", "/run/nginx.pid", "/tmp/ccAb1Cd2.s", "/proc/self/status", "/proc/meminfo", "/dev/null",
+        "/etc/nginx/nginx.conf",
+        "/etc/ssl/openssl.cnf",
+        "/lib/x86_64-linux-gnu/libc.so.6",
+        "/usr/lib/x86_64-linux-gnu/libpcre2-8.so.0.11.2",
+        "/usr/lib/python3.11/os.py",
+        "/usr/lib/python3.11/__pycache__/re.cpython-311.pyc",
+        "/usr/lib/gcc/x86_64-linux-gnu/12/cc1",
+        "/usr/lib/postgresql/15/bin/postgres",
+        "/var/lib/postgresql/15/main/PG_VERSION",
+        "/var/lib/postgresql/15/main/global/pg_control",
+        "/var/log/nginx/access.log",
+        "/run/nginx.pid",
+        "/tmp/ccAb1Cd2.s",
+        "/proc/self/status",
+        "/proc/meminfo",
+        "/dev/null",
     ];
     let (opens, truncated) = close_opens(seen.map(open).to_vec(), &Thresholds::default());
     let mut expected = seen.to_vec();
@@ -196,15 +224,32 @@ fn normal_programs_stay_precise() {
 fn names_made_up_at_run_time_collapse_at_once() {
     let mut set = OpenSet::new(&Thresholds::default());
     for path in [
-        "/proc/1/stat", "/proc/22/stat", "/proc/22/task/23/comm", "/proc/22/fd/3", "/dev/pts/0", "/var/lib/postgresql/15/main/base/16384/1259_vm",
-        "/var/lib/postgresql/15/main/base/16385/2619", "/var/lib/postgresql/15/main/base/16384/PG_VERSION", "/tmp/⋯", "/tmp/*",
+        "/proc/1/stat",
+        "/proc/22/stat",
+        "/proc/22/task/23/comm",
+        "/proc/22/fd/3",
+        "/dev/pts/0",
+        "/var/lib/postgresql/15/main/base/16384/1259_vm",
+        "/var/lib/postgresql/15/main/base/16385/2619",
+        "/var/lib/postgresql/15/main/base/16384/PG_VERSION",
+        "/tmp/⋯",
+        "/tmp/*",
     ] {
         set.insert(open(path));
     }
-    assert_eq!(paths(&set.into_opens()), [
-        "/dev/pts/⋯", "/proc/⋯/fd/⋯", "/proc/⋯/stat", "/proc/⋯/task/⋯/comm", "/tmp/\\*", "/tmp/\\⋯", "/var/lib/postgresql/15/main/base/⋯/PG_VERSION",
-        "/var/lib/postgresql/15/main/base/⋯/⋯",
-    ]);
+    assert_eq!(
+        paths(&set.into_opens()),
+        [
+            "/dev/pts/⋯",
+            "/proc/⋯/fd/⋯",
+            "/proc/⋯/stat",
+            "/proc/⋯/task/⋯/comm",
+            "/tmp/\\*",
+            "/tmp/\\⋯",
+            "/var/lib/postgresql/15/main/base/⋯/PG_VERSION",
+            "/var/lib/postgresql/15/main/base/⋯/⋯",
+        ]
+    );
 }
 
 #[test]

@@ -6,9 +6,9 @@ use k8s_openapi::{
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use runtimemap_crds::{
-    ApplicationProfileSpec, CapabilityUse, ContainerNeighborhood, ContainerProfile, Counts, Exec, Image, Learning, Loss, LossCause, Merge, Neighbor,
-    NeighborPort, NetworkNeighborhoodSpec, Open, Origin, Outcome, Peer, PeerClass, PeerType, Phase, ProfileStatus, Protocol, WorkloadReference,
-    condition, yaml,
+    ApplicationProfileSpec, CapabilityUse, ContainerNeighborhood, ContainerProfile, Counts, Exec, Image, Learning, Loss, LossCause, Merge,
+    Neighbor, NeighborPort, NetworkNeighborhoodSpec, Open, Origin, Outcome, Peer, PeerClass, PeerType, Phase, ProfileStatus, Protocol,
+    WorkloadReference, condition, yaml,
 };
 
 fn word() -> impl Strategy<Value = String> {
@@ -32,27 +32,24 @@ fn evidence() -> impl Strategy<Value = (Option<Time>, String)> {
 }
 
 fn container() -> impl Strategy<Value = ContainerProfile> {
-    let execs = (word(), word(), words(), origin(), evidence())
-        .prop_map(|(path, interpreter, args, origin, (first_seen, pod))| Exec { path, interpreter, args, origin, first_seen, pod });
+    let execs = (word(), word(), words(), origin(), evidence()).prop_map(|(path, interpreter, args, origin, (first_seen, pod))| Exec {
+        path,
+        interpreter,
+        args,
+        origin,
+        first_seen,
+        pod,
+    });
     let opens = (word(), words(), evidence()).prop_map(|(path, flags, (first_seen, pod))| Open { path, flags, first_seen, pod });
-    let capabilities = (word(), any::<bool>(), evidence())
-        .prop_map(|(name, granted, (first_seen, pod))| CapabilityUse { name, granted, first_seen, pod });
+    let capabilities =
+        (word(), any::<bool>(), evidence()).prop_map(|(name, granted, (first_seen, pod))| CapabilityUse { name, granted, first_seen, pod });
     let images = (word(), word()).prop_map(|(image, image_id)| Image { image, image_id });
     let calls = prop::collection::btree_map(origin(), words(), 0..3);
     let architectures = prop::collection::btree_map(word(), words(), 0..3);
-    (word(), vec(images, 0..3), vec(execs, 0..4), vec(opens, 0..4), vec(capabilities, 0..4), words(), calls, words(), architectures).prop_map(
-        |(name, images, execs, opens, capabilities, syscalls, syscall_origins, syscalls_denied, syscall_architectures)| ContainerProfile {
-            name,
-            images,
-            execs,
-            opens,
-            capabilities,
-            syscalls,
-            syscall_origins,
-            syscalls_denied,
-            syscall_architectures,
-        },
-    )
+    (word(), vec(images, 0..3), vec(execs, 0..4), vec(opens, 0..4), vec(capabilities, 0..4), words(), calls, words(), architectures)
+        .prop_map(|(name, images, execs, opens, capabilities, syscalls, syscall_origins, syscalls_denied, syscall_architectures)| {
+            ContainerProfile { name, images, execs, opens, capabilities, syscalls, syscall_origins, syscalls_denied, syscall_architectures }
+        })
 }
 
 fn workload() -> impl Strategy<Value = WorkloadReference> {
@@ -72,26 +69,39 @@ fn profile() -> impl Strategy<Value = ApplicationProfileSpec> {
 }
 
 fn selector() -> impl Strategy<Value = LabelSelector> {
-    option::of(word()).prop_map(|label| LabelSelector {
-        match_labels: label.map(|label| [("app".to_owned(), label)].into()),
-        ..LabelSelector::default()
-    })
+    option::of(word())
+        .prop_map(|label| LabelSelector { match_labels: label.map(|label| [("app".to_owned(), label)].into()), ..LabelSelector::default() })
 }
 
 fn port() -> impl Strategy<Value = NeighborPort> {
     (word(), select(vec![Protocol::TCP, Protocol::UDP]), 1_u16..3, option::of(1_u16..3), word(), words()).prop_map(
-        |(name, protocol, port, service_port, port_name, addresses)| NeighborPort { name, protocol, port, service_port, port_name, addresses },
+        |(name, protocol, port, service_port, port_name, addresses)| NeighborPort {
+            name,
+            protocol,
+            port,
+            service_port,
+            port_name,
+            addresses,
+        },
     )
 }
 
 fn neighbor() -> impl Strategy<Value = Neighbor> {
-    let peer = (select(vec![PeerClass::World, PeerClass::Workload]), word(), word())
-        .prop_map(|(class, namespace, name)| Peer { class, namespace, name, ..Peer::default() });
+    let peer = (select(vec![PeerClass::World, PeerClass::Workload]), word(), word()).prop_map(|(class, namespace, name)| Peer {
+        class,
+        namespace,
+        name,
+        ..Peer::default()
+    });
     let outcome = select(vec![Outcome::Established, Outcome::Attempted]);
     let type_ = select(vec![PeerType::Internal, PeerType::External]);
     let selectors = (option::of(selector()), option::of(selector()));
     ((word(), type_, peer, selectors), (words(), words(), vec(port(), 0..3)), (outcome, origin(), evidence())).prop_map(
-        |((identifier, type_, peer, (pod_selector, namespace_selector)), (ip_addresses, dns_names, ports), (outcome, origin, (first_seen, pod)))| Neighbor {
+        |(
+            (identifier, type_, peer, (pod_selector, namespace_selector)),
+            (ip_addresses, dns_names, ports),
+            (outcome, origin, (first_seen, pod)),
+        )| Neighbor {
             identifier,
             type_,
             peer,
@@ -142,9 +152,8 @@ fn status() -> impl Strategy<Value = ProfileStatus> {
     let learning = (word(), option::of(time()), option::of(time()), word())
         .prop_map(|(period, started_at, completes_at, revision)| Learning { period, started_at, completes_at, revision });
     let counts = (0_u32..3, 0_u32..3).prop_map(|(processes, files)| Counts { processes, files, ..Counts::default() });
-    (select(vec![Phase::Learning, Phase::Complete]), option::of(learning), counts, vec(condition, 0..4), vec(loss, 0..4)).prop_map(
-        |(phase, learning, counts, conditions, losses)| ProfileStatus { phase, learning, counts, conditions, losses },
-    )
+    (select(vec![Phase::Learning, Phase::Complete]), option::of(learning), counts, vec(condition, 0..4), vec(loss, 0..4))
+        .prop_map(|(phase, learning, counts, conditions, losses)| ProfileStatus { phase, learning, counts, conditions, losses })
 }
 
 fn law<T: Merge + Clone + PartialEq + std::fmt::Debug + serde::Serialize>(a: T, b: T, c: T) -> Result<(), TestCaseError> {

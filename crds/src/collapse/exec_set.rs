@@ -156,7 +156,9 @@ mod tests {
 
     #[test]
     fn a_long_argument_is_cut_where_its_mark_is_no_literal() {
-        for (argument, most, expected) in [("abcdefgh", 8, "abcdefgh"), ("abcdefghi", 8, "abcde⋯"), ("abcd\\\\ghi", 8, "abcd⋯"), ("éééééé", 8, "éé⋯")] {
+        for (argument, most, expected) in
+            [("abcdefgh", 8, "abcdefgh"), ("abcdefghi", 8, "abcde⋯"), ("abcd\\\\ghi", 8, "abcd⋯"), ("éééééé", 8, "éé⋯")]
+        {
             let mut text = argument.to_owned();
             cut(&mut text, most);
             assert_eq!(text, expected);

@@ -154,8 +154,7 @@ impl<E: Entry> PathTree<E> {
 impl<E: Entry> Node<E> {
     /// Whether a name may be listed by itself here.
     fn admits(&self, token: &str, place: &Place, thresholds: &Thresholds) -> bool {
-        self.rest.is_none()
-            && (self.children.contains_key(token) || self.listed(place) < thresholds.children_of(&place.path))
+        self.rest.is_none() && (self.children.contains_key(token) || self.listed(place) < thresholds.children_of(&place.path))
     }
 
     /// Names that count for the threshold.

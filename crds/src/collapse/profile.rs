@@ -88,8 +88,17 @@ fn equal_share(mut sizes: Vec<usize>, total: usize) -> usize {
 
 /// Bytes of YAML that the lists take which are not collapsed.
 fn other_bytes(container: &ContainerProfile) -> usize {
-    let ContainerProfile { name, images, execs: _, opens: _, capabilities, syscalls, syscall_origins, syscalls_denied, syscall_architectures } =
-        container;
+    let ContainerProfile {
+        name,
+        images,
+        execs: _,
+        opens: _,
+        capabilities,
+        syscalls,
+        syscall_origins,
+        syscalls_denied,
+        syscall_architectures,
+    } = container;
     let calls = syscall_origins.values().chain(syscall_architectures.values()).flatten().chain(syscalls).chain(syscalls_denied);
     name.len()
         + 200

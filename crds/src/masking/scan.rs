@@ -65,9 +65,7 @@ fn word_length(text: &str) -> usize {
 
 /// Whether the next word is a secret.
 fn announces(word: &str) -> bool {
-    word.eq_ignore_ascii_case("bearer")
-        || word == "Basic"
-        || (word.starts_with("--") && is_secret_name(word))
+    word.eq_ignore_ascii_case("bearer") || word == "Basic" || (word.starts_with("--") && is_secret_name(word))
 }
 
 /// For `key=value`, `key: value` and `"key":"value"`: what stands between, and the length of the value.
@@ -85,7 +83,9 @@ fn value_of<'a>(word: &str, after: &'a str) -> Option<(&'a str, usize)> {
     let (value, length) = match quote {
         Some(quote) => (&value[1..], quoted_length(&value[1..], quote)),
         None if header => (value, value.find(['"', '\'', '\n']).unwrap_or(value.len())),
-        None => (value, value.find(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '&' | '"' | '\'' | '}' | ')')).unwrap_or(value.len())),
+        None => {
+            (value, value.find(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '&' | '"' | '\'' | '}' | ')')).unwrap_or(value.len()))
+        }
     };
     (length > 0).then(|| (&after[..after.len() - value.len()], length))
 }
@@ -119,7 +119,9 @@ fn user_info<'a>(scheme: &str, after: &'a str) -> Option<(&'a str, usize)> {
 /// Whether a word is a secret by its own shape.
 fn is_token(word: &str) -> bool {
     let all = |text: &str, fits: fn(&u8) -> bool| text.bytes().all(|b| fits(&b));
-    let aws = word.len() == 20 && (word.starts_with("AKIA") || word.starts_with("ASIA")) && all(word, |b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let aws = word.len() == 20
+        && (word.starts_with("AKIA") || word.starts_with("ASIA"))
+        && all(word, |b| b.is_ascii_uppercase() || b.is_ascii_digit());
     let known = ["ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "xoxa-"];
     let vendor = word.len() >= 20 && known.iter().any(|start| word.starts_with(start));
     let base64url: fn(&u8) -> bool = |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');

@@ -73,7 +73,8 @@ impl Merge for WorkloadReference {
 impl Merge for ContainerProfile {
     fn merge(self, other: Self) -> Self {
         let Self { name, images, execs, opens, capabilities, syscalls, syscall_origins, syscalls_denied, syscall_architectures } = self;
-        let sorted = |opens: Vec<Open>| opens.into_iter().map(|open| Open { flags: union_of_values(open.flags, Vec::new()), ..open }).collect();
+        let sorted =
+            |opens: Vec<Open>| opens.into_iter().map(|open| Open { flags: union_of_values(open.flags, Vec::new()), ..open }).collect();
         let syscalls = union_of_values(syscalls, other.syscalls);
         let mut syscall_origins = union_of_maps(syscall_origins, other.syscall_origins);
         // They are the calls that the container's own programs did not make.

@@ -72,8 +72,7 @@ impl Merge for Condition {
 
 fn compare(a: &Condition, b: &Condition) -> Ordering {
     let bad = condition::severity;
-    bad(a)
-        .cmp(&bad(b))
-        .then_with(|| b.last_transition_time.cmp(&a.last_transition_time))
-        .then_with(|| (&a.reason, &a.message, &a.status, a.observed_generation).cmp(&(&b.reason, &b.message, &b.status, b.observed_generation)))
+    bad(a).cmp(&bad(b)).then_with(|| b.last_transition_time.cmp(&a.last_transition_time)).then_with(|| {
+        (&a.reason, &a.message, &a.status, a.observed_generation).cmp(&(&b.reason, &b.message, &b.status, b.observed_generation))
+    })
 }

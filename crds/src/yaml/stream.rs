@@ -119,12 +119,7 @@ impl Document<'_> {
     }
 
     fn error(&self, line: usize, field: &str, message: String) -> ReadError {
-        ReadError::Document {
-            document: self.number,
-            line: self.lines_before + line,
-            field: field.to_owned(),
-            message,
-        }
+        ReadError::Document { document: self.number, line: self.lines_before + line, field: field.to_owned(), message }
     }
 }
 
@@ -137,9 +132,8 @@ fn documents(text: &str) -> Vec<Document<'_>> {
         documents.push(Document { number: 0, lines_before, text: &text[start..end] });
     };
     for (line, content) in text.split_inclusive('\n').enumerate() {
-        let marker = |word: &str| {
-            content.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
-        };
+        let marker =
+            |word: &str| content.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
         if marker("---") {
             push(start, offset, start_line);
             (start, start_line) = (offset, line);
