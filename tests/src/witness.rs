@@ -14,6 +14,7 @@ use crate::{
     strace::{Call, Event, Outcome, Unreadable},
 };
 
+use open::Opened;
 use process::Processes;
 use socket::Sockets;
 
@@ -24,6 +25,23 @@ pub struct Witness {
     pub sets: Sets,
     /// Lines that may or may not have happened, each with the reason.
     pub doubtful: BTreeMap<(Column, String), &'static str>,
+    /// Opens whose path is too long for strace to show.
+    pub nameless: usize,
+}
+
+impl Witness {
+    /// Adds what strace cannot see and the program's own log, or who wrote it, knows.
+    pub fn add(&mut self, own: &Sets) -> Result<(), Unreadable> {
+        if self.nameless > own.get(Column::Opens).len() {
+            return Err(Unreadable::new("opens that neither strace nor the program names", &self.nameless.to_string()));
+        }
+        for column in Column::ALL {
+            for line in own.get(column) {
+                self.sets.insert(column, line.clone());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// strace stops a thread before the kernel enters the call. A thread that is killed there has not entered it.
@@ -44,6 +62,10 @@ pub fn witness(events: &[Event<'_>], first: u32, directory: &Path) -> Result<Wit
                 processes.exited(*pid);
                 continue;
             }
+            Event::Mode { pid, compat } => {
+                processes.runs_in(*pid, *compat);
+                continue;
+            }
             Event::Call(call) => call,
         };
         let at = |error: Unreadable| error.at(call.began);
@@ -54,7 +76,7 @@ pub fn witness(events: &[Event<'_>], first: u32, directory: &Path) -> Result<Wit
             }
             continue;
         }
-        let compat = processes.of(call).map_err(at)?.compat;
+        let compat = processes.compat(call).map_err(at)?;
         let line = sets::syscall(compat, name::kernels(compat, call.name));
         if call.outcome == Outcome::Never && !ENDLESS.contains(&call.name) {
             seen.doubtful.insert((Column::Syscalls, line), KILLED_AT_ENTRY);
@@ -64,8 +86,10 @@ pub fn witness(events: &[Event<'_>], first: u32, directory: &Path) -> Result<Wit
         if is_exec(call) && call.number() == Some(0) {
             seen.sets.insert(Column::Execs, processes.exec(call).map_err(at)?);
         }
-        if let Some(line) = open::line(call).map_err(at)? {
-            seen.sets.insert(Column::Opens, line);
+        match open::line(call).map_err(at)? {
+            Opened::Nothing => {}
+            Opened::File(line) => seen.sets.insert(Column::Opens, line),
+            Opened::Nameless => seen.nameless += 1,
         }
         processes.changed(call).map_err(at)?;
         sockets.changed(call).map_err(at)?;

@@ -59,7 +59,8 @@ impl<'a> Call<'a> {
 
 /// Reads what stands after ` = `.
 fn outcome(text: &str) -> Result<Outcome<'_>, Unreadable> {
-    if text == "?" {
+    // The second is for a thread that was killed while strace looked at it.
+    if text == "?" || text == "? <unavailable>" {
         return Ok(Outcome::Never);
     }
     // The kernel restarts the call after the signal: `? ERESTARTSYS (To be restarted if SA_RESTART is set)`.

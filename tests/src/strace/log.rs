@@ -11,6 +11,13 @@ pub enum Event<'a> {
     Call(Call<'a>),
     /// A thread ended.
     Exited(u32),
+    /// A thread makes calls of the 32-bit table from here on, or no longer.
+    Mode {
+        /// The thread.
+        pid: u32,
+        /// Whether it does.
+        compat: bool,
+    },
 }
 
 const UNFINISHED: &str = "<unfinished ...>";
@@ -50,6 +57,15 @@ impl<'a> Reader<'a> {
         }
         if let Some(note) = rest.strip_prefix("+++ ").and_then(|note| note.strip_suffix(" +++")) {
             return self.note(pid, note, line);
+        }
+        if let Some(mode) = rest.strip_prefix("[ Process PID=").and_then(|rest| rest.strip_suffix(" mode. ]")) {
+            let compat = match mode.split_once(" runs in ") {
+                Some((_, "32 bit")) => true,
+                Some((_, "64 bit")) => false,
+                _ => return Err(Unreadable::new("an unknown mode", line)),
+            };
+            self.events.push(Event::Mode { pid, compat });
+            return Ok(());
         }
         if let Some(resumed) = rest.strip_prefix("<... ") {
             return self.resumed(pid, resumed, line);

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    io::Read,
+    io::{ErrorKind, Read},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::Path,
 };
@@ -59,9 +59,12 @@ fn given_at(arguments: &[&str]) -> Result<Vec<u8>, Unreadable> {
     Ok(if given.is_empty() { base } else { [base.as_slice(), b"/", &given].concat() })
 }
 
-/// The path without links.
+/// The path without links. One that is too long to look up stays as it is.
 pub(super) fn resolved(path: &[u8]) -> Result<Vec<u8>, Unreadable> {
     let found = fs::canonicalize(Path::new(OsStr::from_bytes(path)));
+    if found.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidFilename) {
+        return Ok(path.to_vec());
+    }
     found.map(|path| path.into_os_string().into_vec()).map_err(|error| Unreadable::new(&format!("no such path any more, {error}"), &escape(path)))
 }
 

@@ -6,15 +6,23 @@ use crate::{
     strace::{Call, Unreadable, descriptor_path, fields},
 };
 
-/// The line of a successful open.
-pub(super) fn line(call: &Call<'_>) -> Result<Option<String>, Unreadable> {
+/// What a call opened.
+pub(super) enum Opened {
+    /// It is no open, or it failed.
+    Nothing,
+    /// A file, as a line.
+    File(String),
+    /// A file whose path is longer than the kernel prints.
+    Nameless,
+}
+
+/// Reads a call.
+pub(super) fn line(call: &Call<'_>) -> Result<Opened, Unreadable> {
     if !matches!(call.name, "open" | "openat" | "openat2" | "creat" | "open_by_handle_at") {
-        return Ok(None);
+        return Ok(Opened::Nothing);
     }
-    let Some(value) = call.value() else { return Ok(None) };
-    let Some((path, deleted)) = descriptor_path(value)? else {
-        return Err(Unreadable::new("an open descriptor without path", value));
-    };
+    let Some(value) = call.value() else { return Ok(Opened::Nothing) };
+    let Some((path, deleted)) = descriptor_path(value)? else { return Ok(Opened::Nameless) };
     let arguments = call.split();
     let flags = match call.name {
         "creat" => "O_WRONLY|O_CREAT|O_TRUNC",
@@ -27,5 +35,5 @@ pub(super) fn line(call: &Call<'_>) -> Result<Option<String>, Unreadable> {
     };
     let flags: Vec<&str> = flags.split('|').collect();
     let mark = if deleted { " (deleted)" } else { "" };
-    Ok(Some(sets::open(&format!("{}{mark}", escape(&path)), &flags)))
+    Ok(Opened::File(sets::open(&format!("{}{mark}", escape(&path)), &flags)))
 }

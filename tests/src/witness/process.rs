@@ -43,6 +43,7 @@ pub(super) struct Processes {
     births: HashMap<u32, Vec<Birth>>,
     leaders: HashMap<u32, u32>,
     states: HashMap<u32, Process>,
+    modes: HashMap<u32, bool>,
 }
 
 impl Processes {
@@ -56,7 +57,7 @@ impl Processes {
             }
         }
         let state = Process { directory: directory.as_os_str().as_bytes().to_vec(), root: Vec::new(), program: Vec::new(), compat: false };
-        Self { births, leaders: HashMap::from([(first, first)]), states: HashMap::from([(first, state)]) }
+        Self { births, leaders: HashMap::from([(first, first)]), states: HashMap::from([(first, state)]), modes: HashMap::new() }
     }
 
     /// The process behind a call.
@@ -67,6 +68,17 @@ impl Processes {
         }
         let leader = self.leaders.get(&call.pid).ok_or_else(|| Unreadable::new("a thread without a process", call.name))?;
         self.states.get_mut(leader).ok_or_else(|| Unreadable::new("a thread of a process that is gone", call.name))
+    }
+
+    /// A thread's calls are of the 32-bit table from here on, or no longer: strace says so when it changes.
+    pub(super) fn runs_in(&mut self, pid: u32, compat: bool) {
+        self.modes.insert(pid, compat);
+    }
+
+    /// Whether a call is of the 32-bit table.
+    pub(super) fn compat(&mut self, call: &Call<'_>) -> Result<bool, Unreadable> {
+        let program = self.of(call)?.compat;
+        Ok(self.modes.get(&call.pid).copied().unwrap_or(program))
     }
 
     fn born(&mut self, child: u32, before: usize) -> Result<(), Unreadable> {
@@ -89,6 +101,7 @@ impl Processes {
     }
 
     pub(super) fn exited(&mut self, pid: u32) {
+        self.modes.remove(&pid);
         // A leader may go before its threads, which still need its state.
         if self.leaders.get(&pid).is_some_and(|leader| *leader != pid) {
             self.leaders.remove(&pid);
@@ -100,6 +113,7 @@ impl Processes {
 
     /// The line of a successful exec, which also changes the process.
     pub(super) fn exec(&mut self, call: &Call<'_>) -> Result<String, Unreadable> {
+        self.modes.remove(&call.pid);
         let process = self.of(call)?;
         exec::line(call, process)
     }

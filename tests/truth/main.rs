@@ -1,0 +1,108 @@
+//! `make truth`: records real programs while strace watches the same run from outside, and compares.
+//!
+//! Needs root, strace, and the recorder (`RUNTIMEMAP_RECORDER`, else the one beside this binary). Arguments choose programs by a
+//! part of their name; none means all.
+
+mod build;
+mod deadline;
+mod network;
+mod program;
+mod programs;
+mod run;
+
+use std::{env, path::PathBuf, process::ExitCode, time::Instant};
+
+use anyhow::{Context, Result, bail};
+use runtimemap_tests::{compare::score, table};
+
+use program::{Prepared, Program};
+
+fn main() -> ExitCode {
+    match truth() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn truth() -> Result<bool> {
+    let recorder = recorder()?;
+    witness_can_see()?;
+    let chosen: Vec<String> = env::args().skip(1).collect();
+    let programs = programs::all().into_iter().filter(|program| chosen.is_empty() || chosen.iter().any(|part| program.name.contains(part.as_str())));
+    println!("{}", table::heading());
+    let (mut failed, mut left_out) = (Vec::new(), Vec::new());
+    for program in programs {
+        match one(&program, &recorder) {
+            Ok(None) => {}
+            Ok(Some(reason)) => left_out.push(format!("{}: {reason}", program.name)),
+            Err(error) => {
+                println!("{:<22} FAILED: {error:#}", program.name);
+                failed.push(program.name);
+            }
+        }
+    }
+    for reason in &left_out {
+        println!("left out, neither passed nor failed: {reason}");
+    }
+    if failed.is_empty() {
+        println!("recall and precision are 100 % for everything that is not named above as an exception");
+    } else {
+        println!("not as it should be: {}", failed.join(", "));
+    }
+    Ok(failed.is_empty())
+}
+
+/// Prepares, runs and compares one program. Gives the reason if it cannot run on this machine.
+fn one(program: &Program, recorder: &std::path::Path) -> Result<Option<String>> {
+    let began = Instant::now();
+    let folder = program::folder()?;
+    let run = match (program.prepare)(folder.path())? {
+        Prepared::Run(run) => run,
+        Prepared::Missing(reason) => return Ok(Some(reason)),
+    };
+    let done = run::record(program.name, run, folder.path(), recorder)?;
+    let mut perfect = true;
+    for column in &done.columns {
+        let score = score(*column, &done.witness, &done.recorded, &done.exceptions);
+        perfect &= score.perfect();
+        if score.truth + score.recorded > 0 || !score.excepted.is_empty() {
+            println!("{}", table::row(program.name, &score));
+        }
+    }
+    for note in &done.notes {
+        println!("    {note}");
+    }
+    println!("    {:.1} s", began.elapsed().as_secs_f32());
+    if !perfect {
+        bail!("the recorder and the witness differ");
+    }
+    Ok(None)
+}
+
+fn recorder() -> Result<PathBuf> {
+    let path = match env::var_os("RUNTIMEMAP_RECORDER") {
+        Some(path) => path.into(),
+        None => env::current_exe()?.with_file_name("runtimemap-recorder"),
+    };
+    if !path.is_file() {
+        bail!("failed to find the recorder at {}: build it, or name it in RUNTIMEMAP_RECORDER", path.display());
+    }
+    Ok(path.canonicalize()?)
+}
+
+/// Where a filter refuses calls before the kernel enters them, strace shows calls that never were.
+fn witness_can_see() -> Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status").context("failed to read /proc/self/status")?;
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned()).unwrap_or_default();
+    if field("Seccomp:") != "0" {
+        bail!("failed to start: this process is under a seccomp filter, where strace is no witness; run it outside of a container");
+    }
+    if !field("Uid:").starts_with('0') {
+        bail!("failed to start: recording needs root");
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Python: one script for each thing that programs do in their own way.
+
+use std::{fs, path::Path};
+
+use anyhow::Result;
+use runtimemap_tests::{escape::escape, sets, sets::Column};
+
+use crate::program::{Prepared, Run, need};
+
+use super::Entry;
+
+pub(super) const PROGRAMS: &[Entry] = &[
+    ("python threads", |folder| script(folder, include_str!("sources/threads.py"))),
+    ("python files", files),
+    ("python chroot", chroot),
+    ("python tcp", |folder| script(folder, include_str!("sources/tcp.py"))),
+    ("python udp", |folder| script(folder, include_str!("sources/udp.py"))),
+];
+
+fn files(folder: &Path) -> Result<Prepared> {
+    // strace does not say what open_by_handle_at opened; the script does nothing else with that path and these flags alone.
+    let target = escape(folder.canonicalize()?.join("target").as_os_str().as_encoded_bytes());
+    Ok(match script(folder, include_str!("sources/files.py"))? {
+        Prepared::Run(run) => Prepared::Run(run.own(Column::Opens, [sets::open(&target, &["O_RDONLY"])])),
+        missing => missing,
+    })
+}
+
+fn script(folder: &Path, source: &str) -> Result<Prepared> {
+    // The system's own, not a version manager's shell script in front of it.
+    let python = Path::new("/usr/bin/python3");
+    if !python.is_file() {
+        return Ok(Prepared::Missing("python3 is not installed".into()));
+    }
+    fs::write(folder.join("script.py"), source)?;
+    Run::new([python.as_os_str(), "-I".as_ref(), "-B".as_ref(), "script.py".as_ref()]).prepared()
+}
+
+fn chroot(folder: &Path) -> Result<Prepared> {
+    let busybox = need!("busybox");
+    fs::create_dir_all(folder.join("jail/bin"))?;
+    fs::write(folder.join("jail/inside"), "text")?;
+    fs::copy(busybox, folder.join("jail/bin/busybox"))?;
+    script(folder, include_str!("sources/chroot.py"))
+}
