@@ -123,6 +123,8 @@ offsets! {
     socket_sk,
     /// sock.sk_protocol
     sock_protocol,
+    /// Bits that belong to it: 8 up to Linux 5.5, then 16
+    sock_protocol_mask,
     /// sock.sk_cgrp_data and the pointer in it
     sock_cgroup,
     /// 1 where that pointer shares its word with flags (before 5.15)

@@ -52,8 +52,8 @@ pub mod path {
     pub const SCRIPT: u32 = 8;
 }
 
-/// A started program. Bytes: path (names from the leaf up, each ended by NUL), arguments (each ended by NUL), and for a script
-/// its name as it was given (ended by NUL) and the working directory (like path).
+/// A started program. Bytes: arguments (each ended by NUL), path (names from the leaf up, each ended by NUL), and for a script its
+/// name as it was given (ended by NUL) and the working directory (like path).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Exec {

@@ -1,5 +1,6 @@
 //! The programs, with a ring buffer for output (Linux 5.8 and later).
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![cfg_attr(target_arch = "bpf", expect(unreachable_pub, reason = "everything here is one program"))]
 
 #[cfg(target_arch = "bpf")]
 #[path = "programs/output_ring.rs"]

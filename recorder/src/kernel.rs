@@ -2,31 +2,134 @@
 //!
 //! The only module that imports aya.
 
+mod btf;
+mod decode;
+mod dns;
+mod hooks;
+mod load;
+mod output;
+mod quiet;
+mod tables;
+mod track;
+
 use std::{path::PathBuf, time::Duration};
 
+use aya::Ebpf;
 use runtimemap_crds::LossCause;
 
-use crate::fact::{Abi, Fact, Slot};
+pub use self::load::Choice;
+use crate::fact::{Fact, Slot};
 
 /// Failure to load, attach or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// to be extended
-    #[error("not yet")]
-    NotYet,
+    /// The kernel does not describe its types.
+    #[error("failed to find {}: this kernel has no BTF; use one built with CONFIG_DEBUG_INFO_BTF=y (most since 5.4)", btf::PATH)]
+    NoBtf,
+    /// The kernel's types could not be read or lack one.
+    #[error("failed to read {what} from the kernel's BTF: {error}")]
+    Btf {
+        /// File or member.
+        what: String,
+        /// What went wrong.
+        error: String,
+    },
+    /// The bpf system call is not allowed.
+    #[error("failed to load eBPF programs: not permitted; run as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")]
+    NotPermitted,
+    /// The object could not be loaded.
+    #[error("failed to load the eBPF object: {error}")]
+    Object {
+        /// What went wrong.
+        error: String,
+    },
+    /// No rung of a required signal holds.
+    #[error("failed to observe {signal}: {tried}; see `runtimemap-recorder check`")]
+    Required {
+        /// The signal, in words.
+        signal: &'static str,
+        /// What was tried, with the error of each.
+        tried: String,
+    },
+    /// A map could not be read or written.
+    #[error("failed to use the eBPF map {name}: {error}")]
+    Map {
+        /// Its name.
+        name: &'static str,
+        /// What went wrong.
+        error: String,
+    },
+    /// A cgroup could not be tracked.
+    #[error("failed to track the cgroup {}: {error}", path.display())]
+    Cgroup {
+        /// Its directory.
+        path: PathBuf,
+        /// What went wrong.
+        error: String,
+    },
+    /// More containers than there are slots.
+    #[error("failed to track one more container: all {0} slots are in use")]
+    Full(u32),
+    /// The output could not be waited for.
+    #[error("failed to wait for the kernel's records")]
+    Wait(#[source] std::io::Error),
 }
 
-/// Which system calls a container made, by origin.
-#[derive(Clone, Debug, Default)]
-pub struct SyscallUse {
-    /// Facts, each an `Act::Syscall` or `Act::SyscallDenied`.
-    pub facts: Vec<Fact>,
+/// What can be seen; each has a ladder of hooks in `hooks`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Signal {
+    /// Cgroups made and released.
+    Containers,
+    /// Tasks that enter, fork and exit.
+    Processes,
+    /// Programs started.
+    Execs,
+    /// System calls entered.
+    Syscalls,
+    /// System calls refused, sockets bound and listening.
+    SyscallEnds,
+    /// Files opened.
+    Opens,
+    /// Capabilities asked for.
+    Capabilities,
+    /// TCP connections.
+    Connections,
+    /// UDP, SCTP and DNS.
+    Datagrams,
+}
+
+/// How to load.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Hierarchy by which tasks are told apart: a number from /proc/cgroups, 0 for v2.
+    pub hierarchy: u32,
+    /// A v1 controller of that hierarchy; None for v2.
+    pub controller: Option<String>,
+    /// Whether cgroup v2 is mounted, so that packets can be seen by cgroup.
+    pub unified: bool,
+    /// Rungs not to use, by name or by the part before the slash; `ringbuf` for perf buffers.
+    pub avoid: Vec<String>,
+    /// How many containers may be tracked at once.
+    pub slots: u32,
+    /// New facts per second and container.
+    pub rate: u64,
+    /// New facts at once and container.
+    pub burst: u64,
+    /// Size of the buffer between kernel and recorder, in bytes; a power of two.
+    pub buffer: u32,
+}
+
+impl Options {
+    /// For one container, with a share that only a flood uses up.
+    pub fn for_one(hierarchy: u32, controller: Option<String>, unified: bool) -> Self {
+        Self { hierarchy, controller, unified, avoid: Vec::new(), slots: 4, rate: 100_000, burst: 200_000, buffer: 16 << 20 }
+    }
 }
 
 /// What a container is to the kernel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Target {
-    /// The cgroup's directories, one per hierarchy that takes part (see `cgroup::Cgroup`). Empty when only processes are followed.
+    /// The cgroup's directories, one per hierarchy that takes part.
     pub cgroups: Vec<PathBuf>,
     /// Processes to follow by themselves and with all their later children, where they have no cgroup of their own.
     pub processes: Vec<u32>,
@@ -35,38 +138,68 @@ pub struct Target {
 }
 
 /// The loaded programs.
-pub struct Kernel {}
+pub struct Kernel {
+    bpf: Ebpf,
+    output: output::Output,
+    tracks: track::Tracks,
+    options: Options,
+    choices: Vec<Choice>,
+    undecodable: u64,
+}
 
 impl Kernel {
     /// Loads and attaches every hook that this kernel can run.
-    pub fn load() -> Result<Self, Error> {
-        Err(Error::NotYet)
+    pub fn load(options: Options) -> Result<Self, Error> {
+        load::load(options)
     }
+
     /// Begins to record a container.
-    pub fn track(&mut self, _target: &Target) -> Result<Slot, Error> {
-        Err(Error::NotYet)
+    pub fn track(&mut self, target: &Target) -> Result<Slot, Error> {
+        track::track(self, target)
     }
+
     /// Waits at most `timeout` for records and hands them on as facts, oldest first per processor.
-    pub fn drain(&mut self, _timeout: Duration, _sink: &mut dyn FnMut(Fact)) -> Result<(), Error> {
-        Err(Error::NotYet)
+    pub fn drain(&mut self, timeout: Duration, sink: &mut dyn FnMut(Fact)) -> Result<(), Error> {
+        let Self { output, undecodable, tracks, .. } = self;
+        output.drain(timeout, &mut |bytes| match decode::fact(bytes) {
+            Some((epoch, fact)) if tracks.epoch(fact.slot) == Some(epoch) => sink(fact),
+            Some(_) => {}
+            None => *undecodable += 1,
+        })
     }
+
     /// Reads the tables of system calls.
-    pub fn syscalls(&self, _slot: Slot) -> Result<Vec<Fact>, Error> {
-        Err(Error::NotYet)
+    pub fn syscalls(&self, slot: Slot) -> Result<Vec<Fact>, Error> {
+        tables::syscalls(&self.bpf, slot)
     }
-    /// Reads the loss counters.
-    pub fn losses(&self, _slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
-        Err(Error::NotYet)
+
+    /// Reads the loss counters. What cannot be charged to one container is charged to each.
+    pub fn losses(&self, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
+        let mut losses = tables::losses(&self.bpf, slot)?;
+        losses.push((LossCause::RingFull, self.output.lost()));
+        losses.push((LossCause::Missed, tables::missed(&self.bpf)));
+        losses.push((LossCause::Undecodable, self.undecodable));
+        losses.retain(|(_, count)| *count > 0);
+        Ok(losses)
     }
-    /// Hooks that are missing, each with what that costs, in words.
+
+    /// What this kernel's hooks cannot see, in words; empty if nothing.
     pub fn gaps(&self) -> Vec<String> {
-        Vec::new()
+        self.choices.iter().filter_map(Choice::gap).collect()
     }
-    /// The table of hooks of this kernel, for `check`.
-    pub fn check() -> Result<String, Error> {
-        Err(Error::NotYet)
+
+    /// What was chosen for each signal, and what was tried.
+    pub fn choices(&self) -> &[Choice] {
+        &self.choices
+    }
+
+    /// How records reach user space.
+    pub fn output(&self) -> &'static str {
+        self.output.name()
+    }
+
+    /// Programs in use, with the number of instructions that the verifier walked (from Linux 5.16 on).
+    pub fn programs(&self) -> Vec<(String, Option<u32>)> {
+        tables::programs(&self.bpf)
     }
 }
-
-#[expect(unused, reason = "used by the record side")]
-type _Used = Abi;

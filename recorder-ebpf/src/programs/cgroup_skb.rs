@@ -5,8 +5,7 @@
 use aya_ebpf::{
     EbpfContext,
     helpers::generated::{bpf_get_socket_cookie, bpf_skb_cgroup_id, bpf_skb_load_bytes},
-    macros::{cgroup_skb, map},
-    maps::LruHashMap,
+    macros::cgroup_skb,
     programs::SkBuffContext,
 };
 use runtimemap_recorder_ebpf::{CgroupKey, origin};
@@ -17,10 +16,6 @@ use super::{
     socket,
     socket::Ends,
 };
-
-/// Owners of sockets whose cgroup does not tell, by the socket's cookie; filled from the snapshot of followed processes.
-#[map]
-static SOCKET_OWNERS: LruHashMap<u64, Who> = LruHashMap::with_max_entries(16384, 0);
 
 const FRAGMENT: u8 = 44;
 /// IPv6 extension headers that stand before the transport's.
@@ -45,11 +40,8 @@ fn passed(ctx: &SkBuffContext, egress: bool) -> Option<()> {
     let (ends, transport) = parse(ctx, egress)?;
     // SAFETY: the context is this program's own.
     let (id, cookie) = unsafe { (bpf_skb_cgroup_id(ctx.skb.skb), bpf_get_socket_cookie(ctx.as_ptr())) };
-    let who = match identity::container(&CgroupKey { hierarchy: 0, id }) {
-        Some(container) => Who { container, origin: origin::ENTRYPOINT, pid: 0 },
-        // SAFETY: the value is copied at once.
-        None => unsafe { SOCKET_OWNERS.get(cookie).copied()? },
-    };
+    let container = identity::container(&CgroupKey { hierarchy: 0, id })?;
+    let who = Who { container, origin: origin::ENTRYPOINT, pid: 0 };
     if ends.protocol == socket::SCTP {
         let chunk: u8 = load(ctx, transport + 12)?;
         return match chunk {

@@ -10,18 +10,23 @@ pub static OFFSETS: Offsets = Offsets::ZERO;
 #[unsafe(no_mangle)]
 pub static SETTINGS: Settings = Settings { hierarchy: 0, seed: 0, rate: 0, burst: 0, recorder: 0, quiet: [0; 16] };
 
-/// An offset that the loader filled in. Volatile, or the compiler would take the zero for good.
+/// A static that only the loader writes. Volatile, or the compiler would take its zeroes for good.
+#[inline(always)]
+pub fn loaded<T: Copy>(value: &'static T) -> T {
+    // SAFETY: a reference is readable.
+    unsafe { core::ptr::read_volatile(value) }
+}
+
+/// An offset that the loader filled in.
 macro_rules! offset {
     ($field:ident) => {
-        // SAFETY: a static that nothing writes after loading.
-        unsafe { core::ptr::read_volatile(&raw const $crate::programs::read::OFFSETS.$field) }
+        $crate::programs::read::loaded(&$crate::programs::read::OFFSETS.$field)
     };
 }
 /// A setting that the loader filled in.
 macro_rules! setting {
     ($($field:tt)+) => {
-        // SAFETY: a static that nothing writes after loading.
-        unsafe { core::ptr::read_volatile(&raw const $crate::programs::read::SETTINGS.$($field)+) }
+        $crate::programs::read::loaded(&$crate::programs::read::SETTINGS.$($field)+)
     };
 }
 

@@ -66,7 +66,8 @@ pub fn hash(ends: &Ends) -> u64 {
 /// Protocol of a socket; MPTCP counts as TCP.
 #[inline(always)]
 pub fn protocol(sock: u64) -> Result<u16, i64> {
-    let protocol: u16 = read(sock, offset!(sock_protocol))?;
+    let word: u16 = read(sock, offset!(sock_protocol))?;
+    let protocol = word & offset!(sock_protocol_mask) as u16;
     Ok(if protocol == MPTCP { TCP } else { protocol })
 }
 

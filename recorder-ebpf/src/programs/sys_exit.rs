@@ -6,9 +6,10 @@ use runtimemap_recorder_ebpf::{SYSCALLS, abi, call, origin, record::kind};
 use super::{
     emit, identity,
     identity::Who,
-    maps::{CALLS, SYSCALL_TABLES},
-    open, socket,
+    maps::CALLS,
+    open,
     read::{current, read},
+    socket, sys_enter,
 };
 
 const O_WRONLY_CREAT_TRUNC: u32 = 0o1 | 0o100 | 0o1000;
@@ -57,12 +58,7 @@ fn failed_under_filter(number: u32, table: u32) -> Option<()> {
     if who.origin == origin::RUNTIME {
         return None;
     }
-    let bytes = SYSCALL_TABLES.get_ptr_mut(who.container.slot)?;
-    if (table as usize) < abi::COUNT && (number as usize) < SYSCALLS {
-        // SAFETY: a map value; both indices are in range.
-        unsafe { (*bytes).left[table as usize][number as usize] = 1 };
-    }
-    Some(())
+    sys_enter::mark(who.container.slot, ((origin::COUNT * abi::COUNT) as u32 + table) * SYSCALLS as u32 + number)
 }
 
 #[inline(always)]

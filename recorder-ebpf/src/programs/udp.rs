@@ -36,6 +36,12 @@ pub fn udp_sendmsg_enter(ctx: ProbeContext) -> u32 {
     0
 }
 
+#[kprobe]
+pub fn udpv6_sendmsg_enter(ctx: ProbeContext) -> u32 {
+    sending(&ctx);
+    0
+}
+
 #[inline(always)]
 fn sending(ctx: &ProbeContext) -> Option<()> {
     let who = identity::who()?;
@@ -61,6 +67,12 @@ fn sending(ctx: &ProbeContext) -> Option<()> {
 
 #[kretprobe]
 pub fn udp_sendmsg_return(ctx: RetProbeContext) -> u32 {
+    sent(&ctx);
+    0
+}
+
+#[kretprobe]
+pub fn udpv6_sendmsg_return(ctx: RetProbeContext) -> u32 {
     sent(&ctx);
     0
 }

@@ -1,0 +1,91 @@
+//! Tables that are read, not streamed: system calls, losses, misses.
+
+use std::mem::size_of;
+
+use aya::{
+    Ebpf,
+    maps::{Array, Map, MapData, PerCpuArray},
+};
+use runtimemap_crds::LossCause;
+use runtimemap_recorder_ebpf::{SYSCALLS, SyscallTable, abi, loss, origin};
+
+use super::{
+    Error, decode,
+    load::{Plain, chain},
+};
+use crate::fact::{Act, Fact, Slot};
+
+/// Every system call in the container's table. Refused are those that ended in an error under a filter and were never entered.
+pub(super) fn syscalls(bpf: &Ebpf, slot: Slot) -> Result<Vec<Fact>, Error> {
+    let name = "SYSCALL_TABLES";
+    let array: Array<&MapData, Plain<SyscallTable>> = Array::try_from(map(bpf, name)?).map_err(|error| failed(name, &error))?;
+    let Plain(SyscallTable { entered, left }) = array.get(&slot.0, 0).map_err(|error| failed(name, &error))?;
+    let mut facts = Vec::new();
+    let mut add = |origin, act| facts.push(Fact { slot, origin, pid: 0, time: 0, act });
+    for table in [abi::NATIVE, abi::COMPAT] {
+        let abi = decode::table(table);
+        for call in 0..SYSCALLS {
+            let number = call as u32;
+            let by = |origin: u32| entered[origin as usize][table as usize][call] != 0;
+            for origin in [origin::RUNTIME, origin::ENTRYPOINT, origin::ENTERED] {
+                if let (true, Some(who)) = (by(origin), decode::origin_of(origin)) {
+                    add(who, Act::Syscall { abi, number });
+                }
+            }
+            if left[table as usize][call] != 0 && !by(origin::ENTRYPOINT) && !by(origin::ENTERED) {
+                add(runtimemap_crds::Origin::Entrypoint, Act::SyscallDenied { abi, number });
+            }
+        }
+    }
+    Ok(facts)
+}
+
+/// Loss counters of a container.
+pub(super) fn losses(bpf: &Ebpf, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
+    let name = "LOSSES";
+    let array: PerCpuArray<&MapData, Plain<[u64; loss::COUNT]>> = PerCpuArray::try_from(map(bpf, name)?).map_err(|error| failed(name, &error))?;
+    let counters = array.get(&slot.0, 0).map_err(|error| failed(name, &error))?;
+    let causes = [
+        (loss::RING_FULL, LossCause::RingFull),
+        (loss::MAP_FULL, LossCause::MapFull),
+        (loss::TOO_LONG, LossCause::TooLong),
+        (loss::UNRESOLVED, LossCause::Unresolved),
+        (loss::THROTTLED, LossCause::Throttled),
+    ];
+    Ok(causes.map(|(index, cause)| (cause, counters.iter().map(|Plain(counter)| counter[index as usize]).sum())).to_vec())
+}
+
+/// Runs that the kernel skipped since the same program was running on that processor, over all programs.
+pub(super) fn missed(bpf: &Ebpf) -> u64 {
+    use std::os::fd::{AsFd, AsRawFd};
+    bpf.programs().filter_map(|(_, program)| program.fd().ok()).map(|fd| program_misses(fd.as_fd().as_raw_fd())).sum()
+}
+
+/// Programs in use and how many instructions their verification took.
+pub(super) fn programs(bpf: &Ebpf) -> Vec<(String, Option<u32>)> {
+    let mut programs: Vec<_> =
+        bpf.programs().filter_map(|(name, program)| Some((name.to_owned(), program.info().ok()?.verified_instruction_count()))).collect();
+    programs.sort();
+    programs
+}
+
+/// `recursion_misses` of a program; 0 before Linux 5.12, which does not count them.
+fn program_misses(fd: i32) -> u64 {
+    use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_prog_info};
+    // SAFETY: both are plain C structures for which zeroes are valid.
+    let (mut info, mut attr): (bpf_prog_info, bpf_attr) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    attr.info.bpf_fd = u32::try_from(fd).unwrap_or_default();
+    attr.info.info_len = u32::try_from(size_of::<bpf_prog_info>()).unwrap_or_default();
+    attr.info.info = (&raw mut info).expose_provenance() as u64;
+    // SAFETY: the kernel writes at most info_len bytes to info.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &raw mut attr, size_of::<bpf_attr>()) };
+    if result == 0 { info.recursion_misses } else { 0 }
+}
+
+fn map<'a>(bpf: &'a Ebpf, name: &'static str) -> Result<&'a Map, Error> {
+    bpf.map(name).ok_or_else(|| Error::Map { name, error: "not in the object".to_owned() })
+}
+
+fn failed(name: &'static str, error: &aya::maps::MapError) -> Error {
+    Error::Map { name, error: chain(error) }
+}
