@@ -57,6 +57,8 @@ pub mod reason {
     pub const STOPPED_BY_SIGNAL: &str = "StoppedBySignal";
     /// The recording's duration was over while the workload went on.
     pub const DURATION_OVER: &str = "DurationOver";
+    /// The recorder itself could not go on.
+    pub const RECORDER_FAILED: &str = "RecorderFailed";
     /// A process moved to another cgroup.
     pub const MOVED_TO_OTHER_CGROUP: &str = "MovedToOtherCgroup";
     /// A hook could not be attached on this kernel.

@@ -9,7 +9,7 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use runtimemap_crds::{
-    ApplicationProfile, ApplicationProfileSpec, Counts, LossCause, NetworkNeighborhood, NetworkNeighborhoodSpec, Object, ProfileStatus, SeccompProfile,
+    ApplicationProfile, ApplicationProfileSpec, Counts, LossCause, Merge, NetworkNeighborhood, NetworkNeighborhoodSpec, Object, SeccompProfile,
     WorkloadReference,
     collapse::{self, Thresholds},
 };
@@ -69,17 +69,17 @@ pub fn assemble(recording: &Recording, ledger: Ledger, thresholds: &Thresholds) 
     };
     notes.truncated.extend(collapse::close(&mut spec, thresholds));
     let mut status = status::status(recording, &notes);
-    status.counts = counts(&spec, &network);
+
+    let neighborhood_spec = NetworkNeighborhoodSpec { workload, containers: vec![network], ..NetworkNeighborhoodSpec::default() };
+    status.counts = Counts { peers: neighborhood_spec.counts().peers, ..spec.counts() };
 
     let mut profile = ApplicationProfile::new(&object_name(recording), spec);
     profile.metadata = metadata(recording);
     profile.status = Some(status.clone());
-    let mut neighborhood = NetworkNeighborhood::new(
-        &object_name(recording),
-        NetworkNeighborhoodSpec { workload, containers: vec![network], ..NetworkNeighborhoodSpec::default() },
-    );
+    // The same order as after a merge: equal content, equal bytes.
+    let mut neighborhood = NetworkNeighborhood::new(&object_name(recording), neighborhood_spec.merge(NetworkNeighborhoodSpec::default()));
     neighborhood.metadata = metadata(recording);
-    neighborhood.status = Some(ProfileStatus { ..status });
+    neighborhood.status = Some(status);
     let mut policy = runtimemap_crds::GeneratedNetworkPolicy::default();
     let mut seccomp = SeccompProfile::new("", runtimemap_crds::SeccompProfileSpec::default());
     policy.metadata = metadata(recording);
@@ -93,19 +93,6 @@ fn object_name(recording: &Recording) -> String {
 
 fn metadata(recording: &Recording) -> ObjectMeta {
     ObjectMeta { name: Some(object_name(recording)), namespace: Some(recording.namespace.clone()), ..ObjectMeta::default() }
-}
-
-fn counts(spec: &ApplicationProfileSpec, network: &runtimemap_crds::ContainerNeighborhood) -> Counts {
-    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-    let container = spec.containers.first();
-    let of = |length: fn(&runtimemap_crds::ContainerProfile) -> usize| count(container.map_or(0, length));
-    Counts {
-        processes: of(|container| container.execs.len()),
-        files: of(|container| container.opens.len()),
-        capabilities: of(|container| container.capabilities.len()),
-        syscalls: of(|container| container.syscalls.len()),
-        peers: count(network.ingress.len() + network.egress.len()),
-    }
 }
 
 fn time(timestamp: Timestamp) -> Time {

@@ -1,6 +1,6 @@
 //! A container's peers, each with its ports.
 //!
-//! What is merged into one neighbor never stands for more than was seen: all its addresses were used with all its ports.
+//! A neighbor never stands for more than was seen: all its addresses were used with all its ports, loopback and multicast apart.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,6 @@ use std::{
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use runtimemap_crds::{ContainerNeighborhood, NeighborPort, Neighbor, Origin, Outcome, Peer, PeerClass, PeerType, Protocol};
-use sha2::{Digest, Sha256};
 
 use crate::{
     fact::Direction,
@@ -18,82 +17,103 @@ use crate::{
 
 type Ports = BTreeSet<(Protocol, u16)>;
 
-/// What one neighbor is made of.
+/// The peers that have something in common: the same addresses by name, or clients of the same ports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+struct Group {
     class: PeerClass,
     outcome: Outcome,
     origin: Origin,
-    /// Names, where the peer has any.
-    names: BTreeSet<String>,
-    /// The address of a peer that stands alone.
-    address: Option<IpAddr>,
+    /// What tells peers of class World apart: a name, an address, or for clients the ports that they came for.
+    distinction: String,
+}
+
+/// One address of a group.
+#[derive(Clone, Debug)]
+struct Member {
+    address: IpAddr,
     ports: Ports,
+    first_seen: Option<Time>,
 }
 
 /// The container's part of the NetworkNeighborhood.
 pub(super) fn container(name: &str, network: &Network) -> ContainerNeighborhood {
-    let listens = network.listens.iter().map(|(&(protocol, port), addresses)| NeighborPort {
-        addresses: texts(addresses),
-        ..neighbor_port(protocol, port)
-    });
+    let listens = network
+        .listens
+        .iter()
+        .map(|(&(protocol, port), addresses)| NeighborPort { addresses: texts(addresses), ..neighbor_port(protocol, port) });
     ContainerNeighborhood {
         name: name.to_owned(),
-        listens: sorted_ports(listens.collect()),
+        listens: sorted(listens.collect()),
         ingress: neighbors(network, Direction::Ingress),
         egress: neighbors(network, Direction::Egress),
     }
 }
 
 fn neighbors(network: &Network, direction: Direction) -> Vec<Neighbor> {
-    let mut peers = BTreeMap::<(IpAddr, Outcome, Origin), (Ports, Option<Time>)>::new();
-    for (edge, known) in network.edges.iter().filter(|(edge, _)| edge.direction == direction) {
-        let Edge { direction: _, address, origin, protocol, port } = *edge;
-        let Known { outcome, first_seen } = known;
-        let (ports, first) = peers.entry((address, *outcome, origin)).or_default();
-        ports.insert((protocol, port));
-        *first = earliest(first.take(), first_seen.clone());
-    }
-    let mut groups = BTreeMap::<Key, (BTreeSet<IpAddr>, Option<Time>)>::new();
-    for ((address, outcome, origin), (ports, first_seen)) in peers {
+    let mut groups = BTreeMap::<Group, Vec<Member>>::new();
+    for ((address, outcome, origin), member) in peers(network, direction) {
         let class = class(address);
-        let names = network.names.get(&address).cloned().unwrap_or_default();
-        // Clients come and go, and a name's addresses change: those are listed together. A server without a name stands alone.
-        let alone = direction == Direction::Egress && names.is_empty() && class == PeerClass::World;
-        let key = Key { class, outcome, origin, names, address: alone.then_some(address), ports };
-        let (addresses, first) = groups.entry(key).or_default();
-        addresses.insert(address);
-        *first = earliest(first.take(), first_seen);
+        let name = network.names.get(&address).and_then(BTreeSet::first);
+        let distinction = match (class, direction, name) {
+            (PeerClass::World, Direction::Ingress, _) => port_names(&member.ports),
+            (PeerClass::World, Direction::Egress, Some(name)) => name.clone(),
+            (PeerClass::World, Direction::Egress, None) => address.to_string(),
+            _ => String::new(),
+        };
+        groups.entry(Group { class, outcome, origin, distinction }).or_default().push(member);
     }
-    let mut neighbors: Vec<Neighbor> =
-        groups.into_iter().map(|(key, (addresses, first_seen))| neighbor(direction, key, &addresses, first_seen)).collect();
-    neighbors.sort_by(|a, b| (&a.peer, &a.dns_names, &a.ip_addresses, &a.identifier).cmp(&(&b.peer, &b.dns_names, &b.ip_addresses, &b.identifier)));
+    let mut neighbors = Vec::new();
+    for (group, members) in groups {
+        // A name whose addresses are used differently says too much; each of them then stands for itself.
+        let alike = members.iter().all(|member| member.ports == members[0].ports);
+        if alike || group.class != PeerClass::World {
+            neighbors.push(neighbor(network, group, &members));
+        } else {
+            for member in members {
+                let group = Group { distinction: member.address.to_string(), ..group.clone() };
+                neighbors.push(neighbor(network, group, &[member]));
+            }
+        }
+    }
     neighbors
 }
 
-fn neighbor(direction: Direction, key: Key, addresses: &BTreeSet<IpAddr>, first_seen: Option<Time>) -> Neighbor {
-    let identifier = identifier(direction, &key);
-    let Key { class, outcome, origin, names, address: _, ports } = key;
+/// Every address with all its ports.
+fn peers(network: &Network, direction: Direction) -> BTreeMap<(IpAddr, Outcome, Origin), Member> {
+    let mut peers = BTreeMap::new();
+    for (edge, known) in network.edges.iter().filter(|(edge, _)| edge.direction == direction) {
+        let Edge { direction: _, address, origin, protocol, port } = *edge;
+        let Known { outcome, first_seen } = known;
+        let empty = || Member { address, ports: Ports::new(), first_seen: None };
+        let member: &mut Member = peers.entry((address, *outcome, origin)).or_insert_with(empty);
+        member.ports.insert((protocol, port));
+        member.first_seen = earliest(member.first_seen.take(), first_seen.clone());
+    }
+    peers
+}
+
+fn neighbor(network: &Network, group: Group, members: &[Member]) -> Neighbor {
+    let Group { class, outcome, origin, distinction } = group;
+    let peer = Peer { class, ..Peer::default() };
+    let addresses: BTreeSet<IpAddr> = members.iter().map(|member| member.address).collect();
+    let names: BTreeSet<&String> = addresses.iter().filter_map(|address| network.names.get(address)).flatten().collect();
+    let ports: Ports = members.iter().flat_map(|member| member.ports.iter().copied()).collect();
     Neighbor {
-        identifier,
+        identifier: Neighbor::identifier_of(&peer, &distinction, outcome, origin),
         type_: PeerType::External,
-        peer: Peer { class, ..Peer::default() },
-        ip_addresses: texts(addresses),
-        dns_names: names.into_iter().collect(),
-        ports: sorted_ports(ports.into_iter().map(|(protocol, port)| neighbor_port(protocol, port)).collect()),
+        peer,
+        ip_addresses: texts(&addresses),
+        dns_names: names.into_iter().cloned().collect(),
+        ports: sorted(ports.into_iter().map(|(protocol, port)| neighbor_port(protocol, port)).collect()),
         outcome,
         origin,
-        first_seen,
+        first_seen: members.iter().fold(None, |first, member| earliest(first, member.first_seen.clone())),
         ..Neighbor::default()
     }
 }
 
-/// The same in every recording: what the peers of a group have in common, not who of them came by.
-fn identifier(direction: Direction, key: &Key) -> String {
-    let Key { class, outcome, origin, names, address, ports } = key;
-    let text = format!("{direction:?} {class:?} {outcome:?} {origin:?} {names:?} {address:?} {}", if address.is_some() { String::new() } else { format!("{ports:?}") });
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+fn port_names(ports: &Ports) -> String {
+    ports.iter().map(|(protocol, port)| format!("{protocol:?}-{port}")).collect::<Vec<_>>().join(" ")
 }
 
 /// What an address is without a cluster.
@@ -112,7 +132,7 @@ fn neighbor_port(protocol: Protocol, port: u16) -> NeighborPort {
     NeighborPort { name: format!("{protocol:?}-{port}"), protocol, port, ..NeighborPort::default() }
 }
 
-fn sorted_ports(mut ports: Vec<NeighborPort>) -> Vec<NeighborPort> {
+fn sorted(mut ports: Vec<NeighborPort>) -> Vec<NeighborPort> {
     ports.sort();
     ports
 }
@@ -150,6 +170,12 @@ mod tests {
         shapes
     }
 
+    fn sorted_neighbors(network: &Network, direction: Direction) -> Vec<Neighbor> {
+        let mut found = neighbors(network, direction);
+        found.sort_by(|a, b| a.ip_addresses.cmp(&b.ip_addresses));
+        found
+    }
+
     const ME: &str = "10.0.0.1:80";
     const OUT: Direction = Direction::Egress;
     const IN: Direction = Direction::Ingress;
@@ -173,12 +199,16 @@ mod tests {
     fn addresses_of_one_name_are_one_neighbor_and_only_with_the_same_ports() {
         let mut network = network(&[(OUT, ME, "1.1.1.1:443", Established), (OUT, ME, "1.1.1.2:443", Established), (OUT, ME, "1.1.1.3:80", Established), (OUT, ME, "1.1.1.4:443", Established)]);
         network.add_answer("a.test", &["1.1.1.1".parse().unwrap(), "1.1.1.2".parse().unwrap(), "1.1.1.3".parse().unwrap()]);
-        let found = neighbors(&network, OUT);
         let world = PeerClass::World;
-        assert_eq!(shape(&found), [(world, vec!["1.1.1.4"], vec![443], Established), (world, vec!["1.1.1.1", "1.1.1.2"], vec![443], Established), (world, vec!["1.1.1.3"], vec![80], Established)]);
-        assert_eq!(found[1].dns_names, ["a.test"]);
+        let found = sorted_neighbors(&network, OUT);
+        let each = |address| (world, vec![address], vec![443], Established);
+        assert_eq!(shape(&found), [each("1.1.1.1"), each("1.1.1.2"), (world, vec!["1.1.1.3"], vec![80], Established), each("1.1.1.4")]);
         let ids: BTreeSet<&str> = found.iter().map(|neighbor| neighbor.identifier.as_str()).collect();
-        assert_eq!((ids.len(), found[0].identifier.len()), (3, 16));
+        assert_eq!(ids.len(), 4);
+        network.edges.retain(|edge, _| edge.port != 80);
+        let found = sorted_neighbors(&network, OUT);
+        assert_eq!(shape(&found), [(world, vec!["1.1.1.1", "1.1.1.2"], vec![443], Established), each("1.1.1.4")]);
+        assert_eq!((found[0].dns_names.as_slice(), found[1].dns_names.is_empty()), (["a.test".to_owned()].as_slice(), true));
     }
 
     #[test]

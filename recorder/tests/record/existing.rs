@@ -1,0 +1,117 @@
+//! What already runs.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::PathBuf,
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use crate::rig::{Rig, send};
+
+/// A shell that says `ready` and then does one line of its input after the other.
+struct Server {
+    child: Child,
+    lines: ChildStdin,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let script = "exec 7</etc/hostname; echo ready; while read line; do eval \"$line\"; echo done; done";
+        let mut child = Command::new("bash").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = child.stdin.take().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut String::new()).unwrap();
+        Self { child, lines, output }
+    }
+
+    fn run(&mut self, line: &str) {
+        writeln!(self.lines, "{line}").unwrap();
+        let mut answer = String::new();
+        while answer != "done\n" {
+            answer.clear();
+            assert!(self.output.read_line(&mut answer).unwrap() > 0);
+        }
+    }
+
+    fn end(mut self) {
+        drop(self.lines);
+        self.child.wait().unwrap();
+    }
+}
+
+/// Begins to record and waits until the snapshot is taken.
+fn record(rig: &Rig, args: &[&str]) -> crate::rig::Running {
+    let running = rig.start(args);
+    crate::rig::wait_until("the snapshot", || tracked(running.pid()));
+    running
+}
+
+/// The recorder says nothing when it is ready, but it then holds its programs and waits in a poll.
+fn tracked(pid: u32) -> bool {
+    let links = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let programs = links.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target.to_string_lossy().contains("bpf-prog"))).count();
+    let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let waits = [libc::SYS_epoll_wait, libc::SYS_epoll_pwait, libc::SYS_ppoll, libc::SYS_epoll_pwait2, 7];
+    programs > 0 && waits.iter().any(|number| call.starts_with(&format!("{number} ")))
+}
+
+#[test]
+fn a_running_process_is_followed_by_itself_with_its_children_and_its_past() {
+    let rig = Rig::new();
+    let mut server = Server::start();
+    let pid = server.child.id().to_string();
+    let running = record(&rig, &["--pid", &pid]);
+    server.run("cat /etc/hosts > /dev/null");
+    server.end();
+    let done = running.finish();
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!((rig.condition("StartupObserved"), rig.phase()), ("False".into(), "Complete".into()));
+    let execs = rig.facts("exec");
+    assert!(execs.iter().any(|fact| fact["origin"] == "snapshot" && fact["path"].as_str().unwrap().ends_with("/bash")), "{execs:?}");
+    assert!(execs.iter().any(|fact| fact["args"] == json!(["cat", "/etc/hosts"])), "{execs:?}");
+    let opens = rig.facts("open");
+    for (path, origin) in [("/etc/hostname", "snapshot"), ("/etc/hosts", "entrypoint")] {
+        assert!(opens.iter().any(|fact| fact["path"] == path && fact["origin"] == origin), "{path} {opens:?}");
+    }
+    assert!(rig.facts("syscall").iter().any(|fact| fact["name"] == "read" && fact["origin"] == "snapshot"));
+}
+
+#[test]
+fn a_cgroup_is_recorded_until_the_time_is_over() {
+    let rig = Rig::new();
+    let mut server = Server::start();
+    let name = format!("runtimemap-test-existing-{}", server.child.id());
+    let roots = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(PathBuf::from);
+    let dirs: Vec<PathBuf> = roots.iter().filter(|root| root.join("cgroup.procs").exists()).map(|root| root.join(&name)).collect();
+    for dir in &dirs {
+        fs::create_dir(dir).unwrap();
+        fs::write(dir.join("cgroup.procs"), server.child.id().to_string()).unwrap();
+    }
+    let running = record(&rig, &["--cgroup", &format!("/{name}"), "--duration", "2s", "--name", "web"]);
+    server.run("cat /etc/hosts > /dev/null");
+    let done = running.finish();
+    server.end();
+    crate::rig::wait_until("an empty cgroup", || dirs.iter().all(|dir| fs::remove_dir(dir).is_ok() || !dir.exists()));
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!((rig.condition("Interrupted"), rig.phase()), ("True".into(), "Complete".into()));
+    assert!(rig.facts("exec").iter().any(|fact| fact["args"] == json!(["cat", "/etc/hosts"])));
+    assert_eq!(rig.object("ApplicationProfile")["status"]["learning"]["period"], "2s");
+}
+
+#[test]
+fn ctrl_c_ends_it_and_leaves_the_process_alone() {
+    let rig = Rig::new();
+    let mut server = Server::start();
+    let running = record(&rig, &["--pid", &server.child.id().to_string()]);
+    send(running.pid(), Signal::SIGINT);
+    let done = running.finish();
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(rig.phase(), "Learning");
+    server.run(":");
+    server.end();
+}

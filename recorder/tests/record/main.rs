@@ -1,0 +1,8 @@
+//! The binary as a user meets it. Needs root and a kernel with BTF: without them these tests fail and do not pass in silence.
+
+mod command;
+mod existing;
+mod leftovers;
+mod refusals;
+mod rig;
+mod terminal;
