@@ -17,6 +17,7 @@ fn the_committed_definitions_are_those_of_the_types() {
 }
 
 /// Calls with every schema of every kind and where it stands.
+#[expect(clippy::unwrap_used, reason = "a test")]
 fn each_schema(mut see: impl FnMut(&str, &Value)) {
     fn walk(path: &str, schema: &Value, see: &mut impl FnMut(&str, &Value)) {
         see(path, schema);

@@ -19,6 +19,7 @@ fn words() -> impl Strategy<Value = Vec<String>> {
     vec(word(), 0..4)
 }
 
+#[expect(clippy::unwrap_used, reason = "a test")]
 fn time() -> impl Strategy<Value = Time> {
     (0_i64..3).prop_map(|seconds| Time(Timestamp::from_second(seconds).unwrap()))
 }
@@ -156,14 +157,15 @@ fn status() -> impl Strategy<Value = ProfileStatus> {
         .prop_map(|(phase, learning, counts, conditions, losses)| ProfileStatus { phase, learning, counts, conditions, losses })
 }
 
-fn law<T: Merge + Clone + PartialEq + std::fmt::Debug + serde::Serialize>(a: T, b: T, c: T) -> Result<(), TestCaseError> {
+#[expect(clippy::unwrap_used, reason = "a test")]
+fn law<T: Merge + Clone + PartialEq + std::fmt::Debug + serde::Serialize>(a: &T, b: &T, c: &T) -> Result<(), TestCaseError> {
     let merge = |a: &T, b: &T| a.clone().merge(b.clone());
-    let both = merge(&a, &b);
-    prop_assert_eq!(&both, &merge(&b, &a), "not commutative");
-    prop_assert_eq!(merge(&both, &c), merge(&a, &merge(&b, &c)), "not associative");
-    prop_assert_eq!(&merge(&both, &a), &both, "not idempotent");
+    let both = merge(a, b);
+    prop_assert_eq!(&both, &merge(b, a), "not commutative");
+    prop_assert_eq!(merge(&both, c), merge(a, &merge(b, c)), "not associative");
+    prop_assert_eq!(&merge(&both, a), &both, "not idempotent");
     prop_assert_eq!(&merge(&both, &both), &both, "not idempotent with itself");
-    prop_assert_eq!(yaml::to_string(&merge(&a, &b)).unwrap(), yaml::to_string(&merge(&b, &a)).unwrap());
+    prop_assert_eq!(yaml::to_string(&merge(a, b)).unwrap(), yaml::to_string(&merge(b, a)).unwrap());
     Ok(())
 }
 
@@ -172,17 +174,17 @@ proptest! {
 
     #[test]
     fn profiles_merge_by_law(a in profile(), b in profile(), c in profile()) {
-        law(a, b, c)?;
+        law(&a, &b, &c)?;
     }
 
     #[test]
     fn neighborhoods_merge_by_law(a in neighborhood(), b in neighborhood(), c in neighborhood()) {
-        law(a, b, c)?;
+        law(&a, &b, &c)?;
     }
 
     #[test]
     fn statuses_merge_by_law(a in status(), b in status(), c in status()) {
-        law(a, b, c)?;
+        law(&a, &b, &c)?;
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The execs of one container, collapsed as they come.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::BTreeMap;
 
 use super::{
     REST, Thresholds, VARIED,
@@ -146,7 +146,7 @@ impl Entry for ExecUse {
     }
 
     fn coarsen(&mut self) -> bool {
-        self.by_origin.values_mut().flat_map(btree_map::BTreeMap::values_mut).any(ArgumentLists::coarsen)
+        self.by_origin.values_mut().flat_map(BTreeMap::values_mut).any(ArgumentLists::coarsen)
     }
 }
 

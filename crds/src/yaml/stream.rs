@@ -26,7 +26,7 @@ pub enum ReadError {
         document: usize,
         /// Line of the stream, from 1.
         line: usize,
-        /// Path of the field, for example spec.containers[0].name. Empty where it is not known.
+        /// Path of the field, for example `spec.containers[0].name`. Empty where it is not known.
         field: String,
         /// What is wrong.
         message: String,
