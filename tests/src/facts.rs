@@ -26,7 +26,11 @@ fn fact(line: &str, sets: &mut Sets) -> Result<()> {
         return Ok(());
     }
     match kind {
-        "exec" => sets.insert(Column::Execs, sets::exec(text(&fact, "path")?, text(&fact, "interpreter")?, &texts(&fact, "args")?)),
+        "exec" => {
+            let mark = if fact["truncated"] == true { " and more" } else { "" };
+            let line = sets::exec(text(&fact, "path")?, text(&fact, "interpreter")?, &texts(&fact, "args")?);
+            sets.insert(Column::Execs, format!("{line}{mark}"));
+        }
         "open" => sets.insert(Column::Opens, sets::open(text(&fact, "path")?, &texts(&fact, "flags")?)),
         "syscall" => sets.insert(Column::Syscalls, syscall(&fact)?),
         "syscallDenied" => sets.insert(Column::Denied, syscall(&fact)?),
@@ -36,7 +40,9 @@ fn fact(line: &str, sets: &mut Sets) -> Result<()> {
             let granted = fact["granted"].as_bool().context("granted is missing")?;
             sets.insert(Column::Capabilities, format!("{} {}", text(&fact, "name")?, if granted { "granted" } else { "denied" }));
         }
+        // Names have no witness here: strace shows bytes, not answers.
         "dns" => {}
+        "left" => bail!("a process left the recording"),
         other => bail!("a fact of an unknown kind {other}"),
     }
     Ok(())

@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod escape;
 pub mod facts;
+pub mod profile;
 pub mod sets;
 pub mod strace;
 pub mod table;

@@ -17,6 +17,9 @@ use runtimemap_tests::{compare::score, table};
 
 use program::{Prepared, Program};
 
+/// Problems of one profile that are printed.
+const PROBLEMS: usize = 12;
+
 fn main() -> ExitCode {
     match truth() {
         Ok(true) => ExitCode::SUCCESS,
@@ -76,7 +79,13 @@ fn one(program: &Program, recorder: &std::path::Path) -> Result<Option<String>> 
     for note in &done.notes {
         println!("    {note}");
     }
+    for problem in done.problems.iter().take(PROBLEMS) {
+        println!("    profile: {}", problem.chars().take(300).collect::<String>());
+    }
     println!("    {:.1} s", began.elapsed().as_secs_f32());
+    if !done.problems.is_empty() {
+        bail!("{} problems with the profile", done.problems.len());
+    }
     if !perfect {
         bail!("the recorder and the witness differ");
     }

@@ -51,6 +51,8 @@ pub(crate) struct Run {
     pub columns: Vec<Column>,
     /// What it exits with. A program that fails does not do what it is here for.
     pub status: i32,
+    /// Whether something is lost, and the profile has to say so.
+    pub loses: bool,
     /// How long it may take.
     pub limit: Duration,
 }
@@ -67,6 +69,7 @@ impl Run {
             own: Sets::default(),
             columns,
             status: 0,
+            loses: false,
             limit: Duration::from_secs(120),
         }
     }

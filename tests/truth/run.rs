@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use runtimemap_tests::{
     compare::Exception,
     facts,
+    profile::Profile,
     sets::{Column, Sets},
     strace,
     witness::{Witness, witness},
@@ -31,6 +32,8 @@ pub(crate) struct Done {
     pub exceptions: Vec<Exception>,
     pub columns: Vec<Column>,
     pub notes: Vec<String>,
+    /// What is wrong with the profile, collapsed.
+    pub problems: Vec<String>,
 }
 
 /// A process that dies with the run, whatever comes.
@@ -75,8 +78,14 @@ pub(crate) fn record(name: &str, mut run: Run, folder: &Path, recorder: &Path) -
     keep(name, &log, &facts_file, &output)?;
     let mut witness = witness(&strace::parse(&log)?, process, &folder.canonicalize()?)?;
     witness.add(&run.own)?;
-    let recorded = facts::read(&fs::read_to_string(&facts_file).context("failed to read the facts")?)?;
-    Ok(Done { witness, recorded, exceptions: run.exceptions, columns: run.columns, notes })
+    let facts = fs::read_to_string(&facts_file).context("failed to read the facts")?;
+    let recorded = facts::read(&facts)?;
+    let profile = Profile::read(&fs::read_to_string(&output).context("failed to read the profile")?)?;
+    let mut problems = profile.problems(&facts)?;
+    if profile.losses.is_empty() == run.loses {
+        problems.push(format!("lost: {:?}", profile.losses));
+    }
+    Ok(Done { witness, recorded, exceptions: run.exceptions, columns: run.columns, notes, problems })
 }
 
 fn start(name: &str, run: &Run, folder: &Path, recorder: &Path, facts: &Path, output: &Path) -> Result<Child> {

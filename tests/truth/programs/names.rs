@@ -33,7 +33,8 @@ fn deep(folder: &Path) -> Result<Prepared> {
 fn arguments(_: &Path) -> Result<Prepared> {
     let mut run = Run::new(["/bin/true".to_owned(), "x".repeat(65_000), "y".repeat(65_000)]);
     run.strings = 200_000;
-    run.prepared()
+    run.loses = true;
+    run.except(Column::Execs, |line| line.contains("xxxxxxxx"), "arguments beyond 8 kB are not read, which the profile counts as a loss").prepared()
 }
 
 fn processes(folder: &Path) -> Result<Prepared> {
