@@ -32,7 +32,7 @@ const MAX_ERRNO: u64 = 4095;
 struct Scratch {
     record: Open,
     bytes: [u8; PATH_BYTES + NAME_BYTES],
-    name: [u8; NAME_BYTES + 8],
+    room: walk::Room,
 }
 
 #[map]
@@ -131,8 +131,8 @@ pub fn opened<C: EbpfContext>(ctx: &C, who: &Who, file: u64, flags: u32, place: 
     let scratch = OPEN_SCRATCH.get_ptr_mut(place)?;
     let path = file + u64::from(offset!(file_path));
     // SAFETY: parts of a map value.
-    let (record, bytes, name) = unsafe { (&raw mut (*scratch).record, (&raw mut (*scratch).bytes).cast::<u8>(), (&raw mut (*scratch).name).cast::<u8>()) };
-    let (hash, marks) = match walk::hash(path, name) {
+    let (record, bytes, room) = unsafe { (&raw mut (*scratch).record, (&raw mut (*scratch).bytes).cast::<u8>(), &raw mut (*scratch).room) };
+    let (hash, marks) = match walk::hash(path, room) {
         Ok(found) => found,
         Err(error) => {
             emit::lost(who.container, walk::cause(error));
@@ -143,7 +143,7 @@ pub fn opened<C: EbpfContext>(ctx: &C, who: &Who, file: u64, flags: u32, place: 
     if emit::seen(&key) {
         return Some(());
     }
-    let length = match walk::copy::<{ PATH_BYTES as u64 - 1 }>(path, bytes, 0) {
+    let length = match walk::copy::<{ PATH_BYTES as u64 - 1 }>(path, bytes, 0, room) {
         Ok(length) => length,
         Err(error) => {
             emit::lost(who.container, walk::cause(error));

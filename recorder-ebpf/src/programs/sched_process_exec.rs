@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use runtimemap_recorder_ebpf::{
     Container, Task, loss, origin,
-    record::{ARGS_BYTES, Exec, NAME_BYTES, kind, path},
+    record::{ARGS_BYTES, Exec, kind, path},
 };
 
 use super::{
@@ -43,7 +43,7 @@ struct Steps {
 struct Scratch {
     record: Exec,
     bytes: [u8; NAMES + SCRIPT],
-    name: [u8; NAME_BYTES + 8],
+    room: walk::Room,
     steps: Steps,
 }
 
@@ -79,13 +79,13 @@ macro_rules! kept {
 fn started(ctx: &RawTracePointContext, who: Who) -> Result<(), i64> {
     let Some(scratch) = EXEC_SCRATCH.get_ptr_mut(0) else { return Ok(()) };
     // SAFETY: parts of a map value.
-    let (record, bytes, name, steps) = unsafe {
-        (&raw mut (*scratch).record, (&raw mut (*scratch).bytes).cast::<u8>(), (&raw mut (*scratch).name).cast::<u8>(), &raw mut (*scratch).steps)
+    let (record, bytes, room, steps) = unsafe {
+        (&raw mut (*scratch).record, (&raw mut (*scratch).bytes).cast::<u8>(), &raw mut (*scratch).room, &raw mut (*scratch).steps)
     };
     keep!(steps.who = who);
     let binprm: u64 = ctx.arg(2);
     let file_path = read::<u64>(binprm, offset!(bprm_file))? + u64::from(offset!(file_path));
-    let (hash, marks) = walk::hash(file_path, name)?;
+    let (hash, marks) = walk::hash(file_path, room)?;
     keep!(steps.hash = hash);
     keep!(steps.marks = u64::from(marks));
     let mut who = kept!(steps.who);
@@ -107,10 +107,10 @@ fn started(ctx: &RawTracePointContext, who: Who) -> Result<(), i64> {
         return Ok(());
     }
 
-    keep!(steps.path_end = walk::copy::<NAMES_MASK>(file_path, bytes, kept!(steps.args_end))?);
+    keep!(steps.path_end = walk::copy::<NAMES_MASK>(file_path, bytes, kept!(steps.args_end), room)?);
     keep!(steps.script_end = kept!(steps.path_end));
     keep!(steps.end = kept!(steps.path_end));
-    copy_script(binprm, bytes, steps)?;
+    copy_script(binprm, bytes, steps, room)?;
     let filled = Exec {
         header: emit::header(&who, kind::EXEC, kept!(steps.marks) as u32),
         path_length: (kept!(steps.path_end) - kept!(steps.args_end)) as u32,
@@ -146,7 +146,7 @@ fn copy_args(container: Container, bytes: *mut u8, steps: *mut Steps) -> Result<
 
 /// For a script: its name as it was given, and the directory from which that counts.
 #[inline(always)]
-fn copy_script(binprm: u64, bytes: *mut u8, steps: *mut Steps) -> Result<(), i64> {
+fn copy_script(binprm: u64, bytes: *mut u8, steps: *mut Steps, room: *mut walk::Room) -> Result<(), i64> {
     let given: u64 = read(binprm, offset!(bprm_filename))?;
     let run: u64 = read(binprm, offset!(bprm_interp))?;
     if given == run {
@@ -164,7 +164,7 @@ fn copy_script(binprm: u64, bytes: *mut u8, steps: *mut Steps) -> Result<(), i64
         return Err(walk::TOO_LONG);
     }
     let fs: u64 = read(current(), offset!(task_fs))?;
-    keep!(steps.end = walk::copy::<NAMES_MASK>(fs + u64::from(offset!(fs_pwd)), bytes, kept!(steps.script_end))?);
+    keep!(steps.end = walk::copy::<NAMES_MASK>(fs + u64::from(offset!(fs_pwd)), bytes, kept!(steps.script_end), room)?);
     Ok(())
 }
 

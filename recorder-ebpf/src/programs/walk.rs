@@ -67,41 +67,76 @@ impl Cursor {
     }
 }
 
+/// Sends a value through a map, where the verifier forgets what it knew of it. Without this it walks a loop again for each
+/// value that an earlier one may end with.
+#[inline(always)]
+pub fn forgotten(cell: *mut u64, value: u64) -> u64 {
+    // SAFETY: `cell` is part of a map value.
+    unsafe {
+        cell.write_volatile(value);
+        cell.read_volatile()
+    }
+}
+
+/// Room that a walk needs beside the buffer it writes to; part of a map value.
+#[repr(C)]
+pub struct Room {
+    name: [u8; NAME_BYTES + 8],
+    cell: u64,
+}
+
+impl Room {
+    #[inline(always)]
+    pub fn cell(room: *mut Self) -> *mut u64 {
+        // SAFETY: part of a map value.
+        unsafe { &raw mut (*room).cell }
+    }
+}
+
 /// Hash of a path and its `path` flags.
 ///
 /// The kernel's own hash of a name is salted with the directory but has 32 bits: enough for directories, since the names below
-/// are salted again, and not for the 100,000 files of one. So the last name is hashed whole, from a copy in `name`.
+/// are salted again, and not for the 100,000 files of one. So the last name is hashed whole.
 #[inline(always)]
-pub fn hash(path: u64, name: *mut u8) -> Result<(u64, u32), i64> {
-    let mut cursor = Cursor::at(path)?;
-    let mut flags = 0;
-    let mut hash = setting!(seed);
-    let leaf = cursor.dentry;
+pub fn hash(path: u64, room: *mut Room) -> Result<(u64, u32), i64> {
+    let cell = Room::cell(room);
+    let leaf: u64 = read(path, offset!(path_dentry))?;
     let text: u64 = read(leaf, offset!(dentry_name_text))?;
-    // SAFETY: `name` is NAME_BYTES + 8 long.
+    // SAFETY: part of a map value.
+    let name: *mut u8 = unsafe { (&raw mut (*room).name).cast() };
+    // SAFETY: the buffer is longer.
     let length = unsafe { bpf_probe_read_kernel_str(name.cast(), NAME_BYTES as u32, text as *const _) };
     if length < 0 {
         return Err(length);
     }
-    hash = hash_words::<{ NAME_BYTES as u64 / 8 }, { NAME_BYTES as u64 - 1 }>(hash, name, length as u64 - 1);
+    let of_leaf = hash_words::<{ NAME_BYTES as u64 / 8 }, { NAME_BYTES as u64 - 1 }>(setting!(seed), name, length as u64 - 1);
+    let (hash, top) = hash_names(path, forgotten(cell, of_leaf))?;
+    let hash = forgotten(cell, hash);
+
+    let mut marks = 0;
+    let proxy: u64 = read(current(), offset!(task_nsproxy))?;
+    let mine: u64 = read(proxy, offset!(nsproxy_mnt_ns))?;
+    let its: u64 = read(top, offset!(mount_ns))?;
+    if its != mine {
+        marks |= path::FOREIGN;
+    }
     let pprev: u64 = read(leaf, offset!(dentry_pprev))?;
+    let parent: u64 = read(leaf, offset!(dentry_parent))?;
+    if pprev == 0 && parent != leaf {
+        marks |= path::DELETED;
+    }
+    Ok((hash, forgotten(cell, u64::from(marks)) as u32))
+}
+
+/// Goes on hashing with the kernel's own hashes of all names. Gives the topmost `struct mount` as well.
+#[inline(always)]
+fn hash_names(path: u64, mut hash: u64) -> Result<(u64, u64), i64> {
+    let mut cursor = Cursor::at(path)?;
     for _ in 0..STEPS {
         match cursor.look()? {
             Step::Mount => continue,
-            Step::End => {
-                let mount = cursor.mount - u64::from(offset!(mount_mnt));
-                let proxy: u64 = read(current(), offset!(task_nsproxy))?;
-                let mine: u64 = read(proxy, offset!(nsproxy_mnt_ns))?;
-                let its: u64 = read(mount, offset!(mount_ns))?;
-                if its != mine {
-                    flags |= path::FOREIGN;
-                }
-                return Ok((hash, flags));
-            }
+            Step::End => return Ok((hash, cursor.mount - u64::from(offset!(mount_mnt)))),
             Step::Name => {
-                if cursor.dentry == leaf && pprev == 0 {
-                    flags |= path::DELETED;
-                }
                 let hash_and_length: u64 = read(cursor.dentry, offset!(dentry_name))?;
                 hash = mix(hash, hash_and_length);
                 cursor.dentry = cursor.parent;
@@ -129,14 +164,15 @@ pub fn hash_words<const WORDS: u64, const MASK: u64>(mut hash: u64, at: *mut u8,
 
 /// Copies the names of a path to `base + from`, leaf first, each ended by NUL. Gives the end. The buffer is MASK + 1 + NAME_BYTES long.
 #[inline(always)]
-pub fn copy<const MASK: u64>(path: u64, base: *mut u8, from: u64) -> Result<u64, i64> {
+pub fn copy<const MASK: u64>(path: u64, base: *mut u8, from: u64, room: *mut Room) -> Result<u64, i64> {
+    let cell = Room::cell(room);
     let mut cursor = Cursor::at(path)?;
-    let mut length = from;
+    let mut length = forgotten(cell, from);
     for _ in 0..STEPS {
         length = masked::<MASK>(length);
         match cursor.look()? {
             Step::Mount => continue,
-            Step::End => return Ok(length),
+            Step::End => return Ok(forgotten(cell, length)),
             Step::Name => {
                 let text: u64 = read(cursor.dentry, offset!(dentry_name_text))?;
                 let at = masked::<MASK>(length);
