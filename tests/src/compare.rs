@@ -64,8 +64,11 @@ pub fn score(column: Column, witness: &Witness, recorded: &Sets, exceptions: &[E
         difference
             .into_iter()
             .filter(|line| {
-                let doubt = witness.doubtful.get(&(column, line.to_string())).copied();
-                let known = exceptions.iter().find(|exception| exception.column == column && (exception.covers)(line)).map(|exception| exception.cause);
+                let doubt = witness.doubtful.get(&(column, (*line).clone())).copied();
+                let known = exceptions
+                    .iter()
+                    .find(|exception| exception.column == column && (exception.covers)(line))
+                    .map(|exception| exception.cause);
                 let Some(cause) = doubt.or(known) else { return true };
                 match excepted.iter_mut().find(|(other, _)| *other == cause) {
                     Some((_, count)) => *count += 1,

@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::sets::{self, Column, Sets};
 
 /// Reads the facts. Those of the recorder's own child, before it becomes the program, are not the program's.
+///
+/// # Errors
+/// If a line is not such a fact.
 pub fn read(lines: &str) -> Result<Sets> {
     let mut sets = Sets::default();
     for (index, line) in lines.lines().enumerate() {

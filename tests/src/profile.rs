@@ -25,6 +25,9 @@ pub struct Profile {
 
 impl Profile {
     /// Reads the stream of objects.
+    ///
+    /// # Errors
+    /// If it is not one, or lacks the two kinds that facts go to.
     pub fn read(text: &str) -> Result<Self> {
         let (mut application, mut neighborhood, mut losses) = (None, None, Vec::new());
         for object in yaml::from_stream(text).context("failed to read the profile")? {
@@ -47,6 +50,9 @@ impl Profile {
     }
 
     /// What is wrong with it, given the facts that it was made from.
+    ///
+    /// # Errors
+    /// If the facts are not JSON.
     pub fn problems(&self, facts: &str) -> Result<Vec<String>> {
         let mut problems = Vec::new();
         if self.size >= LIMIT {
@@ -65,7 +71,11 @@ impl Profile {
             used.extend(lines);
         }
         for (list, length) in [("execs", self.application.execs.len()), ("opens", self.application.opens.len())] {
-            problems.extend((0..length).filter(|index| !used.contains(&(list, *index))).map(|index| format!("{list}[{index}] of the profile stands for nothing")));
+            problems.extend(
+                (0..length)
+                    .filter(|index| !used.contains(&(list, *index)))
+                    .map(|index| format!("{list}[{index}] of the profile stands for nothing")),
+            );
         }
         Ok(problems)
     }
@@ -73,14 +83,22 @@ impl Profile {
     /// The lines that stand for a fact: list and index.
     fn lines_of(&self, fact: &Value) -> Vec<(&'static str, usize)> {
         let text = |name: &str| fact[name].as_str().unwrap_or_default();
-        let texts = |name: &str| -> Vec<String> { fact[name].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect() };
+        let texts = |name: &str| -> Vec<String> {
+            fact[name].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
         let application = &self.application;
         match text("kind") {
             "exec" => indexes("execs", &application.execs, |exec| {
-                matches(&exec.path, text("path")) && matches(&exec.interpreter, text("interpreter")) && matches_args(&exec.args, &texts("args"))
+                matches(&exec.path, text("path"))
+                    && matches(&exec.interpreter, text("interpreter"))
+                    && matches_args(&exec.args, &texts("args"))
             }),
-            "open" => indexes("opens", &application.opens, |open| matches(&open.path, text("path")) && texts("flags").iter().all(|flag| open.flags.contains(flag))),
-            "capability" => indexes("capabilities", &application.capabilities, |use_| use_.name == text("name") && fact["granted"] == use_.granted),
+            "open" => indexes("opens", &application.opens, |open| {
+                matches(&open.path, text("path")) && texts("flags").iter().all(|flag| open.flags.contains(flag))
+            }),
+            "capability" => {
+                indexes("capabilities", &application.capabilities, |use_| use_.name == text("name") && fact["granted"] == use_.granted)
+            }
             "syscall" if text("abi") == "compat" => {
                 let names: Vec<&String> = application.syscall_architectures.values().flatten().collect();
                 indexes("syscallArchitectures", &names, |name| *name == text("name"))

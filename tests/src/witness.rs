@@ -31,6 +31,9 @@ pub struct Witness {
 
 impl Witness {
     /// Adds what strace cannot see and the program's own log, or who wrote it, knows.
+    ///
+    /// # Errors
+    /// If there were more opens without a name than are added here.
     pub fn add(&mut self, own: &Sets) -> Result<(), Unreadable> {
         if self.nameless > own.get(Column::Opens).len() {
             return Err(Unreadable::new("opens that neither strace nor the program names", &self.nameless.to_string()));
@@ -51,6 +54,9 @@ const KILLED_AT_ENTRY: &str = "strace shows a call at which its thread was kille
 const ENDLESS: [&str; 2] = ["exit", "exit_group"];
 
 /// Reads events. What `first`, which is in `directory`, does before it becomes the program to record is the recorder's own.
+///
+/// # Errors
+/// If a call cannot be read or understood.
 pub fn witness(events: &[Event<'_>], first: u32, directory: &Path) -> Result<Witness, Unreadable> {
     let mut seen = Witness::default();
     let mut processes = Processes::new(events, first, directory);

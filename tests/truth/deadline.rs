@@ -27,13 +27,5 @@ pub(crate) fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Op
 
 /// Waits for a process to end.
 pub(crate) fn ended(what: &str, child: &mut Child, limit: Duration) -> Result<ExitStatus> {
-    let mut problem = None;
-    let status = until(&format!("the end of {what}"), limit, || match child.try_wait() {
-        Ok(status) => status.map(Some),
-        Err(error) => {
-            problem = Some(error);
-            Some(None)
-        }
-    })?;
-    status.ok_or(()).or_else(|()| Err(problem.map_or_else(|| anyhow::anyhow!("no status"), Into::into))).with_context(|| format!("failed to wait for {what}"))
+    until(&format!("the end of {what}"), limit, || child.try_wait().transpose())?.with_context(|| format!("failed to wait for {what}"))
 }

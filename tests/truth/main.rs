@@ -3,6 +3,8 @@
 //! Needs root, strace, and the recorder (`RUNTIMEMAP_RECORDER`, else the one beside this binary). Arguments choose programs by a
 //! part of their name; none means all.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is this program's purpose, and it is run by hand or by make")]
+
 mod build;
 mod deadline;
 mod network;
@@ -35,7 +37,8 @@ fn truth() -> Result<bool> {
     let recorder = recorder()?;
     witness_can_see()?;
     let chosen: Vec<String> = env::args().skip(1).collect();
-    let programs = programs::all().into_iter().filter(|program| chosen.is_empty() || chosen.iter().any(|part| program.name.contains(part.as_str())));
+    let programs =
+        programs::all().into_iter().filter(|program| chosen.is_empty() || chosen.iter().any(|part| program.name.contains(part.as_str())));
     println!("{}", table::heading());
     let (mut failed, mut left_out) = (Vec::new(), Vec::new());
     for program in programs {
@@ -106,7 +109,8 @@ fn recorder() -> Result<PathBuf> {
 /// Where a filter refuses calls before the kernel enters them, strace shows calls that never were.
 fn witness_can_see() -> Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").context("failed to read /proc/self/status")?;
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned()).unwrap_or_default();
+    let field =
+        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned()).unwrap_or_default();
     if field("Seccomp:") != "0" {
         bail!("failed to start: this process is under a seccomp filter, where strace is no witness; run it outside of a container");
     }

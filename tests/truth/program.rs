@@ -102,6 +102,7 @@ impl Run {
         self.own(Column::Capabilities, lines.iter().map(|line| (*line).to_owned()))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "what every preparation ends in")]
     pub(crate) fn prepared(self) -> Result<Prepared> {
         Ok(Prepared::Run(self))
     }
@@ -117,7 +118,10 @@ pub(crate) fn folder() -> Result<TempDir> {
 /// Where a program is, by PATH and a few more folders.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).chain(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/go/bin"].map(PathBuf::from)).map(|folder| folder.join(name)).find(|path| path.is_file())
+    env::split_paths(&path)
+        .chain(["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/go/bin"].map(PathBuf::from))
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
 }
 
 /// `find`, or `return` from the caller what is missing.

@@ -13,11 +13,20 @@ use crate::program::Program;
 
 /// All of them, quick ones first.
 pub(crate) fn all() -> Vec<Program> {
-    [commands::PROGRAMS, privilege::PROGRAMS, calls::PROGRAMS, python::PROGRAMS, languages::PROGRAMS, servers::PROGRAMS, postgres::PROGRAMS, names::PROGRAMS]
-        .into_iter()
-        .flatten()
-        .map(|(name, prepare)| Program { name, prepare: *prepare })
-        .collect()
+    [
+        commands::PROGRAMS,
+        privilege::PROGRAMS,
+        calls::PROGRAMS,
+        python::PROGRAMS,
+        languages::PROGRAMS,
+        servers::PROGRAMS,
+        postgres::PROGRAMS,
+        names::PROGRAMS,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(name, prepare)| Program { name, prepare: *prepare })
+    .collect()
 }
 
 /// Name and preparation.

@@ -72,7 +72,11 @@ pub(crate) fn record(name: &str, mut run: Run, folder: &Path, recorder: &Path) -
     if status.code() != Some(run.status) {
         bail!("failed to run the program to its end, {status}: {complaints}");
     }
-    let notes = if complaints.is_empty() { Vec::new() } else { vec![format!("recorder or program said: {}", complaints.chars().take(300).collect::<String>())] };
+    let notes = if complaints.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("recorder or program said: {}", complaints.chars().take(300).collect::<String>())]
+    };
     let log = fs::read(&log).context("failed to read strace's log")?;
     let log = String::from_utf8(log).context("strace's log is not plain text")?;
     keep(name, &log, &facts_file, &output)?;
@@ -117,8 +121,16 @@ fn start(name: &str, run: &Run, folder: &Path, recorder: &Path, facts: &Path, ou
 }
 
 fn watch(process: u32, strings: usize, log: &Path) -> Result<Child> {
-    let arguments: [OsString; 8] =
-        ["-f".into(), "-y".into(), "-s".into(), strings.to_string().into(), "-o".into(), log.into(), "-p".into(), process.to_string().into()];
+    let arguments: [OsString; 8] = [
+        "-f".into(),
+        "-y".into(),
+        "-s".into(),
+        strings.to_string().into(),
+        "-o".into(),
+        log.into(),
+        "-p".into(),
+        process.to_string().into(),
+    ];
     Command::new("strace").args(arguments).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().context("failed to start strace")
 }
 

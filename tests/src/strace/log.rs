@@ -29,6 +29,9 @@ struct Begun<'a> {
 }
 
 /// Reads a whole log.
+///
+/// # Errors
+/// At the first line that is not understood.
 pub fn parse(log: &str) -> Result<Vec<Event<'_>>, Unreadable> {
     let mut reader = Reader { begun: HashMap::new(), events: Vec::new() };
     for (index, line) in log.lines().enumerate() {

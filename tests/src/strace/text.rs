@@ -15,7 +15,10 @@ fn scan(text: &str, from: usize, comma: &mut dyn FnMut(usize)) -> usize {
     while at < bytes.len() {
         match bytes[at] {
             b'"' => at = end_of_string(bytes, at + 1),
-            b'<' if at > from && (bytes[at - 1].is_ascii_digit() || text[..at].ends_with("AT_FDCWD")) && bytes.get(at + 1) != Some(&b'<') => {
+            b'<' if at > from
+                && (bytes[at - 1].is_ascii_digit() || text[..at].ends_with("AT_FDCWD"))
+                && bytes.get(at + 1) != Some(&b'<') =>
+            {
                 at = end_of_path(bytes, at + 1);
             }
             b'/' if bytes.get(at + 1) == Some(&b'*') => at = text[at..].find("*/").map_or(bytes.len(), |length| at + length + 1),
@@ -60,6 +63,9 @@ pub fn split(text: &str) -> Vec<&str> {
 }
 
 /// The values of a structure `{name=value, …}`; a value without a name has the empty one.
+///
+/// # Errors
+/// If it is none.
 pub fn fields(text: &str) -> Result<Vec<(&str, &str)>, Unreadable> {
     let inner = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(|| Unreadable::new("not a structure", text))?;
     Ok(split(inner)
@@ -72,18 +78,28 @@ pub fn fields(text: &str) -> Result<Vec<(&str, &str)>, Unreadable> {
 }
 
 /// The bytes of a string in quotes. One that strace has cut is an error: raise its limit instead.
+///
+/// # Errors
+/// If it is none, or cut.
 pub fn quoted(text: &str) -> Result<Vec<u8>, Unreadable> {
-    let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(|| Unreadable::new("not a whole string", text))?;
+    let inner =
+        text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(|| Unreadable::new("not a whole string", text))?;
     unquote(inner)
 }
 
 /// The strings of `["a", "b"]`.
+///
+/// # Errors
+/// If it is none, or cut.
 pub fn strings(text: &str) -> Result<Vec<Vec<u8>>, Unreadable> {
     let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or_else(|| Unreadable::new("not a list", text))?;
     split(inner).into_iter().map(quoted).collect()
 }
 
 /// Takes strace's escapes out of the inside of a string or path.
+///
+/// # Errors
+/// If an escape is unknown.
 pub fn unquote(text: &str) -> Result<Vec<u8>, Unreadable> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -121,6 +137,9 @@ pub fn unquote(text: &str) -> Result<Vec<u8>, Unreadable> {
 }
 
 /// The path behind a descriptor, `3</etc/passwd>` or `3</tmp/x>(deleted)`, and whether it is deleted. None if strace shows none.
+///
+/// # Errors
+/// If it is written in another way.
 pub fn descriptor_path(text: &str) -> Result<Option<(Vec<u8>, bool)>, Unreadable> {
     let Some(start) = text.find('<') else { return Ok(None) };
     let end = text.rfind('>').filter(|end| *end > start).ok_or_else(|| Unreadable::new("half a descriptor", text))?;
@@ -138,13 +157,10 @@ mod tests {
 
     #[test]
     fn commas_and_brackets_inside_of_strings_and_paths_do_not_split() {
-        assert_eq!(split(r#"3</a,)\76"b>, "x,\"]", {a=[1, 2], b=f(3, 4)}, 1<<3, 0x7f /* 3, vars */"#), [
-            r#"3</a,)\76"b>"#,
-            r#""x,\"]""#,
-            "{a=[1, 2], b=f(3, 4)}",
-            "1<<3",
-            "0x7f /* 3, vars */",
-        ]);
+        assert_eq!(
+            split(r#"3</a,)\76"b>, "x,\"]", {a=[1, 2], b=f(3, 4)}, 1<<3, 0x7f /* 3, vars */"#),
+            [r#"3</a,)\76"b>"#, r#""x,\"]""#, "{a=[1, 2], b=f(3, 4)}", "1<<3", "0x7f /* 3, vars */",]
+        );
         assert!(split(" ").is_empty());
     }
 

@@ -26,7 +26,8 @@ mod tests {
     fn both_families_are_read_and_others_are_not_ours() {
         let read = |text| read(text).unwrap().map(|address| address.to_string());
         assert_eq!(read(r#"{sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}"#).unwrap(), "127.0.0.1:80");
-        let v6 = r#"{sa_family=AF_INET6, sin6_port=htons(53), sin6_flowinfo=htonl(0), inet_pton(AF_INET6, "::1", &sin6_addr), sin6_scope_id=0}"#;
+        let v6 =
+            r#"{sa_family=AF_INET6, sin6_port=htons(53), sin6_flowinfo=htonl(0), inet_pton(AF_INET6, "::1", &sin6_addr), sin6_scope_id=0}"#;
         assert_eq!(read(v6).unwrap(), "[::1]:53");
         assert_eq!(read(r#"{sa_family=AF_UNIX, sun_path="/x"}"#), None);
         assert_eq!(read("NULL"), None);

@@ -34,7 +34,7 @@ pub(super) fn line(call: &Call<'_>, process: &mut Process) -> Result<String, Unr
     }
     let path = if given == SELF { process.program.clone() } else { resolved(&process.join(&given))? };
     let (mut program, mut name) = (path.clone(), given);
-    while let Some((interpreter, argument)) = shebang(&program)? {
+    while let Some(Shebang { interpreter, argument }) = shebang(&program)? {
         argv[0] = name;
         if let Some(argument) = argument {
             argv.insert(0, argument);
@@ -65,7 +65,9 @@ pub(super) fn resolved(path: &[u8]) -> Result<Vec<u8>, Unreadable> {
     if found.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidFilename) {
         return Ok(path.to_vec());
     }
-    found.map(|path| path.into_os_string().into_vec()).map_err(|error| Unreadable::new(&format!("no such path any more, {error}"), &escape(path)))
+    found
+        .map(|path| path.into_os_string().into_vec())
+        .map_err(|error| Unreadable::new(&format!("no such path any more, {error}"), &escape(path)))
 }
 
 fn head(path: &[u8]) -> Result<Vec<u8>, Unreadable> {
@@ -76,14 +78,19 @@ fn head(path: &[u8]) -> Result<Vec<u8>, Unreadable> {
     Ok(head)
 }
 
-/// Interpreter and its one argument, if the file is a script.
-fn shebang(path: &[u8]) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, Unreadable> {
+/// A script's interpreter, and the one argument that its first line may give.
+struct Shebang {
+    interpreter: Vec<u8>,
+    argument: Option<Vec<u8>>,
+}
+
+fn shebang(path: &[u8]) -> Result<Option<Shebang>, Unreadable> {
     let head = head(path)?;
     let Some(line) = head.strip_prefix(b"#!") else { return Ok(None) };
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
     let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
     let argument = line[end..].trim_ascii();
-    Ok(Some((line[..end].to_vec(), (!argument.is_empty()).then(|| argument.to_vec()))))
+    Ok(Some(Shebang { interpreter: line[..end].to_vec(), argument: (!argument.is_empty()).then(|| argument.to_vec()) }))
 }
 
 fn is_32_bit(path: &[u8]) -> Result<bool, Unreadable> {

@@ -22,11 +22,7 @@ pub(super) struct Process {
 impl Process {
     /// A path given by this process, as seen from outside, links not followed.
     pub(super) fn join(&self, given: &[u8]) -> Vec<u8> {
-        if given.starts_with(b"/") {
-            [self.root.as_slice(), given].concat()
-        } else {
-            [self.directory.as_slice(), b"/", given].concat()
-        }
+        if given.starts_with(b"/") { [self.root.as_slice(), given].concat() } else { [self.directory.as_slice(), b"/", given].concat() }
     }
 }
 
@@ -121,7 +117,8 @@ impl Processes {
     /// Follows what a call changes.
     pub(super) fn changed(&mut self, call: &Call<'_>) -> Result<(), Unreadable> {
         if let Some(birth) = birth(call) {
-            let unused = self.births.get(&birth.child).is_some_and(|births| births.iter().any(|other| other.line == birth.line && !other.used));
+            let unused =
+                self.births.get(&birth.child).is_some_and(|births| births.iter().any(|other| other.line == birth.line && !other.used));
             if unused {
                 self.leaders.remove(&birth.child);
                 self.born(birth.child, usize::MAX)?;
@@ -135,7 +132,8 @@ impl Processes {
         let process = self.of(call)?;
         match call.name {
             "fchdir" => {
-                process.directory = descriptor_path(arguments[0])?.ok_or_else(|| Unreadable::new("a descriptor without path", arguments[0]))?.0;
+                process.directory =
+                    descriptor_path(arguments[0])?.ok_or_else(|| Unreadable::new("a descriptor without path", arguments[0]))?.0;
             }
             "chdir" => process.directory = exec::resolved(&process.join(&quoted(arguments[0])?))?,
             _ => process.root = exec::resolved(&process.join(&quoted(arguments[0])?))?,

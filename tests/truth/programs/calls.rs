@@ -26,7 +26,11 @@ fn compat(folder: &Path) -> Result<Prepared> {
         return Ok(Prepared::Missing("32-bit calls are tried on x86-64".into()));
     }
     std::fs::write(folder.join("narrow.c"), include_str!("sources/narrow.c"))?;
-    build::run(Command::new("gcc").args(["-m32", "-O1", "-nostdlib", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector", "-o", "narrow", "narrow.c"]).current_dir(folder))?;
+    build::run(
+        Command::new("gcc")
+            .args(["-m32", "-O1", "-nostdlib", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector", "-o", "narrow", "narrow.c"])
+            .current_dir(folder),
+    )?;
     Run::shell("cat /etc/hostname; ./narrow").prepared()
 }
 
@@ -35,7 +39,11 @@ fn refused(folder: &Path) -> Result<Prepared> {
     let program = build::c(folder, "filtered", include_str!("sources/filtered.c"), &[])?;
     Run::new([program])
         .own(Column::Denied, [sets::syscall(false, "getpriority")])
-        .except(Column::Syscalls, |line| line == "getpriority", "strace stops before the filter that refuses the call, which the kernel then never enters")
+        .except(
+            Column::Syscalls,
+            |line| line == "getpriority",
+            "strace stops before the filter that refuses the call, which the kernel then never enters",
+        )
         .prepared()
 }
 
@@ -60,6 +68,10 @@ fn io_uring(folder: &Path) -> Result<Prepared> {
     let path = escape(folder.canonicalize()?.join("ring.c").as_os_str().as_encoded_bytes());
     Run::new([program])
         .own(Column::Opens, [sets::open(&path, &["O_RDONLY", "O_CLOEXEC"])])
-        .except(Column::Opens, |line| line.contains("/ring.c "), "opens by io_uring are no system calls, and this kernel gives the recorder opens at sys_exit only")
+        .except(
+            Column::Opens,
+            |line| line.contains("/ring.c "),
+            "opens by io_uring are no system calls, and this kernel gives the recorder opens at sys_exit only",
+        )
         .prepared()
 }

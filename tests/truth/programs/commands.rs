@@ -8,10 +8,14 @@ use crate::program::{Prepared, Run, need};
 
 use super::Entry;
 
-pub(super) const PROGRAMS: &[Entry] = &[("shell pipeline", pipeline), ("scripts", scripts), ("tar", tar), ("gcc", gcc), ("busybox", busybox)];
+pub(super) const PROGRAMS: &[Entry] =
+    &[("shell pipeline", pipeline), ("scripts", scripts), ("tar", tar), ("gcc", gcc), ("busybox", busybox)];
 
 fn pipeline(_: &Path) -> Result<Prepared> {
-    Run::shell("grep -v nologin /etc/passwd | sort -r | head -n 2 > out; cat < out | wc -l; (cd /usr && ls > /dev/null); cat missing || true").prepared()
+    Run::shell(
+        "grep -v nologin /etc/passwd | sort -r | head -n 2 > out; cat < out | wc -l; (cd /usr && ls > /dev/null); cat missing || true",
+    )
+    .prepared()
 }
 
 fn executable(path: &Path, text: &str) -> Result<()> {
@@ -37,7 +41,8 @@ fn tar(folder: &Path) -> Result<Prepared> {
         fs::write(tree.join(format!("file {number}")), "text".repeat(number * 100))?;
     }
     std::os::unix::fs::symlink("deep", folder.join("tree/link"))?;
-    Run::shell("tar -czf a.tar.gz tree && mkdir out && tar -xzf a.tar.gz -C out && tar -cf b.tar -C out . && tar -tf b.tar > list").prepared()
+    Run::shell("tar -czf a.tar.gz tree && mkdir out && tar -xzf a.tar.gz -C out && tar -cf b.tar -C out . && tar -tf b.tar > list")
+        .prepared()
 }
 
 fn gcc(folder: &Path) -> Result<Prepared> {
@@ -52,5 +57,11 @@ fn gcc(folder: &Path) -> Result<Prepared> {
 
 fn busybox(_: &Path) -> Result<Prepared> {
     let busybox = need!("busybox");
-    Run::new([busybox.into_os_string(), "sh".into(), "-c".into(), "ls / | busybox wc -l; busybox cat /etc/hostname; busybox find /etc/apt > list".into()]).prepared()
+    Run::new([
+        busybox.into_os_string(),
+        "sh".into(),
+        "-c".into(),
+        "ls / | busybox wc -l; busybox cat /etc/hostname; busybox find /etc/apt > list".into(),
+    ])
+    .prepared()
 }

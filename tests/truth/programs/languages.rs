@@ -29,6 +29,8 @@ fn java(folder: &Path) -> Result<Prepared> {
 fn go(folder: &Path) -> Result<Prepared> {
     let go = need!("go");
     fs::write(folder.join("server.go"), include_str!("sources/server.go"))?;
-    build::run(Command::new(go).args(["build", "-o", "server", "server.go"]).env("CGO_ENABLED", "0").env("GO111MODULE", "off").current_dir(folder))?;
+    build::run(
+        Command::new(go).args(["build", "-o", "server", "server.go"]).env("CGO_ENABLED", "0").env("GO111MODULE", "off").current_dir(folder),
+    )?;
     Run::new([folder.join("server")]).prepared()
 }

@@ -12,8 +12,13 @@ use crate::{
 
 use super::Entry;
 
-pub(super) const PROGRAMS: &[Entry] =
-    &[("hostile names", hostile), ("deep paths", deep), ("128 kB of arguments", arguments), ("5,000 processes", processes), ("100,000 names", many)];
+pub(super) const PROGRAMS: &[Entry] = &[
+    ("hostile names", hostile),
+    ("deep paths", deep),
+    ("128 kB of arguments", arguments),
+    ("5,000 processes", processes),
+    ("100,000 names", many),
+];
 
 fn hostile(folder: &Path) -> Result<Prepared> {
     need!("gcc");
@@ -34,7 +39,8 @@ fn arguments(_: &Path) -> Result<Prepared> {
     let mut run = Run::new(["/bin/true".to_owned(), "x".repeat(65_000), "y".repeat(65_000)]);
     run.strings = 200_000;
     run.loses = true;
-    run.except(Column::Execs, |line| line.contains("xxxxxxxx"), "arguments beyond 8 kB are not read, which the profile counts as a loss").prepared()
+    run.except(Column::Execs, |line| line.contains("xxxxxxxx"), "arguments beyond 8 kB are not read, which the profile counts as a loss")
+        .prepared()
 }
 
 fn processes(folder: &Path) -> Result<Prepared> {

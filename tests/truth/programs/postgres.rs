@@ -40,7 +40,15 @@ fn unprivileged(command: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 fn initdb(folder: &Path) -> Result<Prepared> {
     let Some(programs) = programs() else { return Ok(Prepared::Missing("PostgreSQL is not installed".into())) };
     chown(folder, Some(NOBODY), Some(NOBODY))?;
-    let mut run = Run::new(unprivileged([programs.join("initdb").into(), "-D".into(), "data".into(), "-A".into(), "trust".into(), "--no-locale".into(), "--no-sync".into()]));
+    let mut run = Run::new(unprivileged([
+        programs.join("initdb").into(),
+        "-D".into(),
+        "data".into(),
+        "-A".into(),
+        "trust".into(),
+        "--no-locale".into(),
+        "--no-sync".into(),
+    ]));
     run.strings = 2048;
     run.limit = Duration::from_secs(240);
     run.prepared()
@@ -49,9 +57,25 @@ fn initdb(folder: &Path) -> Result<Prepared> {
 fn pgbench(folder: &Path) -> Result<Prepared> {
     let Some(programs) = programs() else { return Ok(Prepared::Missing("PostgreSQL is not installed".into())) };
     chown(folder, Some(NOBODY), Some(NOBODY))?;
-    build::run(Command::new(programs.join("initdb")).args(["-D", "data", "-A", "trust", "-U", "bench", "--no-locale", "--no-sync"]).current_dir(folder).uid(NOBODY).gid(NOBODY))?;
+    build::run(
+        Command::new(programs.join("initdb"))
+            .args(["-D", "data", "-A", "trust", "-U", "bench", "--no-locale", "--no-sync"])
+            .current_dir(folder)
+            .uid(NOBODY)
+            .gid(NOBODY),
+    )?;
     let port = free_port()?.to_string();
-    let server = [programs.join("postgres").into(), "-D".into(), "data".into(), "-p".into(), port.clone().into(), "-h".into(), "127.0.0.1".into(), "-k".into(), folder.into()];
+    let server = [
+        programs.join("postgres").into(),
+        "-D".into(),
+        "data".into(),
+        "-p".into(),
+        port.clone().into(),
+        "-h".into(),
+        "127.0.0.1".into(),
+        "-k".into(),
+        folder.into(),
+    ];
     let mut run = Run::new(unprivileged(server)).drive(move |process| {
         let connect = ["-h", "127.0.0.1", "-p", &port, "-U", "bench"];
         until("PostgreSQL to answer", LIMIT, || build::run(Command::new(programs.join("pg_isready")).args(connect)).ok())?;

@@ -1,12 +1,6 @@
 //! Servers, with their load from outside.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
 use anyhow::Result;
 
@@ -32,7 +26,10 @@ fn nginx(folder: &Path, daemon: bool) -> Result<Prepared> {
         fs::write(folder.join(format!("pages/more/{number}.html")), "page")?;
     }
     fs::write(folder.join("pages/index.html"), "text".repeat(1000))?;
-    fs::write(folder.join("nginx.conf"), include_str!("sources/nginx.conf").replace("PORT", &port.to_string()).replace("DAEMON", if daemon { "on" } else { "off" }))?;
+    fs::write(
+        folder.join("nginx.conf"),
+        include_str!("sources/nginx.conf").replace("PORT", &port.to_string()).replace("DAEMON", if daemon { "on" } else { "off" }),
+    )?;
     let here = folder.to_owned();
     let command = [nginx.into_os_string(), "-p".into(), folder.into(), "-e".into(), "start.log".into(), "-c".into(), "nginx.conf".into()];
     let run = Run::new(command).drive(move |process| {
@@ -59,7 +56,16 @@ fn redis(folder: &Path) -> Result<Prepared> {
     let port = free_port()?;
     let number = port.to_string();
     let saved = folder.join("dump.rdb");
-    let command = [server.into_os_string(), "--port".into(), number.clone().into(), "--bind".into(), "127.0.0.1".into(), "::1".into(), "--appendonly".into(), "yes".into()];
+    let command = [
+        server.into_os_string(),
+        "--port".into(),
+        number.clone().into(),
+        "--bind".into(),
+        "127.0.0.1".into(),
+        "::1".into(),
+        "--appendonly".into(),
+        "yes".into(),
+    ];
     let run = Run::new(command).drive(move |process| {
         accepts(SocketAddr::from(([127, 0, 0, 1], port)))?;
         accepts(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1u16], port)))?;

@@ -69,7 +69,16 @@ fn an_exec_by_a_thread_ends_under_the_leaders_pid() {
 
 #[test]
 fn a_line_that_is_not_understood_fails_with_its_number() {
-    for line in ["1 nonsense", "x read(0) = 0", "1 read(0) 0", "1 read(0) = ok", "1 +++ confused +++", "1 <... read resumed>) = 0", "1 read(\"a) = 0", "1  [ Process PID=1 runs in 31 bit mode. ]"] {
+    for line in [
+        "1 nonsense",
+        "x read(0) = 0",
+        "1 read(0) 0",
+        "1 read(0) = ok",
+        "1 +++ confused +++",
+        "1 <... read resumed>) = 0",
+        "1 read(\"a) = 0",
+        "1  [ Process PID=1 runs in 31 bit mode. ]",
+    ] {
         let error = parse(&format!("1 getpid() = 1\n{line}\n")).unwrap_err();
         assert_eq!(error.line, 2, "{line}");
     }

@@ -33,10 +33,13 @@ impl Sockets {
 
     /// `[{msg_hdr={…}, msg_len=33}, …]`, of which the first `value` passed.
     fn messages(&mut self, inode: &str, list: &str, value: &str, sent: bool) -> Result<(), Unreadable> {
-        let inner = list.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or_else(|| Unreadable::new("no list of messages", list))?;
-        let count = value.split(' ').next().and_then(|count| count.parse().ok()).ok_or_else(|| Unreadable::new("no count of messages", value))?;
+        let inner =
+            list.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or_else(|| Unreadable::new("no list of messages", list))?;
+        let count =
+            value.split(' ').next().and_then(|count| count.parse().ok()).ok_or_else(|| Unreadable::new("no count of messages", value))?;
         for message in split(inner).into_iter().take(count) {
-            let header = fields(message)?.into_iter().find(|(name, _)| *name == "msg_hdr").ok_or_else(|| Unreadable::new("no message", message))?.1;
+            let header =
+                fields(message)?.into_iter().find(|(name, _)| *name == "msg_hdr").ok_or_else(|| Unreadable::new("no message", message))?.1;
             self.spoke(inode, message_name(header)?, sent)?;
         }
         Ok(())
