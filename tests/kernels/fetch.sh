@@ -34,7 +34,7 @@ own_apt() { # a folder of apt's own state for this release
     local folder=$1 main security
     main=$(mirror Debian)
     security=$(mirror Debian-Security)
-    [ -n "$main" ] && [ -n "$security" ] || die "this machine has no Debian package sources (apt-get indextargets names none); kernels come from there: leave them out with WITHOUT=kernels"
+    case $main,$security in ,* | *,) die "this machine has no Debian package sources (apt-get indextargets names none); kernels come from there: leave them out with WITHOUT=kernels" ;; esac
     [ -e "$keyring" ] || die "$keyring is missing; install the package debian-archive-keyring"
     mkdir -p "$folder"/{lists/partial,archives/partial}
     : >"$folder/status"

@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash source=/dev/null disable=SC2154
 # The first process of the virtual machine: mounts what a real one has, runs /command and reports its exit status (see vm.sh).
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 

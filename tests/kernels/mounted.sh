@@ -1,3 +1,4 @@
+# shellcheck shell=dash source=/dev/null disable=SC2154
 # The second half of init.sh, run when / is what it will stay.
 . /settings
 
@@ -15,6 +16,7 @@ ip link set lo up
 unified() { # FOLDER: the v2 hierarchy there, its controllers open to children
     mkdir -p "$1"
     mount -t cgroup2 cgroup2 "$1"
+    # shellcheck disable=SC2013 # words are what is wanted
     for controller in $(cat "$1/cgroup.controllers"); do echo "+$controller" >"$1/cgroup.subtree_control"; done
 }
 legacy() { # every v1 controller that this kernel still mounts (6.12 refuses memory), each in a folder of its own

@@ -109,6 +109,7 @@ printf 'cgroup=%s\nroot=%s\n' "$cgroup" "$root" >"$tree/settings"
 (cd "$tree" && find . -print0 | cpio --null --create --format=newc --owner=0:0 --quiet) >"$work/initrd" || die "failed to pack the machine's files"
 
 # Serial lines: 1 the console, 2 the command's output, 3 its exit status. qemu64 is the processor all of these kernels boot on.
+# shellcheck disable=SC2054 # the commas are QEMU's
 machine=(qemu-system-x86_64 -accel "tcg,thread=multi" -cpu qemu64 -smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot
     -kernel "$kernel/vmlinuz" -initrd "$work/initrd" -append "console=ttyS0 panic=-1 quiet"
     -chardev "file,id=console,path=$work/console" -serial chardev:console

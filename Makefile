@@ -1,0 +1,112 @@
+# Everything a person or CI runs here. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+# Tools, kernels and logs that are fetched or made; ignored by git, and safe to remove.
+export RUNTIMEMAP_CACHE ?= $(CURDIR)/.cache
+SETUP := $(RUNTIMEMAP_CACHE)/setup.mk
+
+# The set-up step decides how eBPF is built; it runs by itself the first time something is to be built.
+ifneq ($(filter-out help clean,$(MAKECMDGOALS)),)
+-include $(SETUP)
+endif
+$(SETUP): tests/setup/setup.sh tests/setup/packages.txt tests/setup/requirements.txt
+	@tests/setup/setup.sh
+
+# Static binaries: they run in an image from scratch and in another kernel's first file system. With --target the flag is not
+# for build scripts and macros.
+HOST := $(shell uname -m)-unknown-linux-gnu
+STATIC := RUSTFLAGS='-C target-feature=+crt-static'
+RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target))/$(HOST)/release
+export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
+export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
+
+# The parts of `make test`, in the order in which they run. Each is a target of its own.
+PARTS := format lint scripts deny unit docs ebpf kernel plugin truth kernels
+# Integration tests that need neither root nor kubectl: all but those of the parts of that name.
+UNIT_TESTS := $(filter-out kernel% plugin%,$(basename $(notdir $(wildcard tests/*.rs */tests/*.rs))))
+
+define needs_root
+@[ "$$(id -u)" = 0 ] || { echo "$@: loads eBPF programs, which needs root; run it as root, or leave it out: make test WITHOUT=$@" >&2; exit 1; }
+endef
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install what building and testing need (root, for Debian packages); quick when all is there
+	@tests/setup/setup.sh
+
+.PHONY: build
+build: ## the recorder and the plugin, optimized and static
+	$(STATIC) cargo build --release --target $(HOST) -p runtimemap-recorder -p kubectl-runtimemap
+
+.PHONY: check
+check: format lint unit ## the quick inner loop: format, clippy, unit tests
+
+.PHONY: test
+test: setup ## everything; WITHOUT="kernels truth" leaves parts out by name and says so
+	@tests/setup/parts.sh $(PARTS)
+
+.PHONY: demo
+demo: setup build ## record a web server, show its map and policies, run it again under its seccomp profile
+	$(needs_root)
+	@tests/demo/run.sh
+
+.PHONY: format
+format: ## part: rustfmt finds nothing to change
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: ## part: clippy without a warning
+	cargo clippy --workspace --all-targets -- -D warnings
+
+.PHONY: scripts
+scripts: ## part: shellcheck without a word
+	shellcheck .ci/run $$(git ls-files '*.sh')
+
+.PHONY: deny
+deny: ## part: licences, bans and sources of what is depended on (see deny.toml)
+	cargo deny --all-features check bans licenses sources
+
+.PHONY: advisories
+advisories: ## known vulnerabilities of what is depended on; needs the advisory database from the network
+	cargo deny check advisories
+
+.PHONY: unit
+unit: ## part: unit and integration tests that need no privilege
+	cargo test --workspace --lib --bins $(addprefix --test ,$(UNIT_TESTS))
+	cargo test --workspace --doc
+
+.PHONY: docs
+docs: ## part: the documentation builds without a warning
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+
+.PHONY: ebpf
+ebpf: build ## part: the eBPF objects build and hold what they should
+	@tests/setup/ebpf.sh "$(RELEASE)"
+
+.PHONY: kernel
+kernel: ## part: programs loaded into this kernel see what they should (root)
+	$(needs_root)
+	cargo test -p runtimemap-recorder --test 'kernel*'
+
+.PHONY: plugin
+plugin: build ## part: the plugin, run by the real kubectl
+	cargo test -p runtimemap-tests --test 'plugin*'
+
+.PHONY: truth
+truth: build ## part: recordings of real programs, compared with strace (root); ONLY=nginx chooses by name
+	$(needs_root)
+	cargo run -p runtimemap-tests --bin truth -- $(ONLY)
+
+.PHONY: kernels
+kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10" chooses
+	@tests/kernels/run.sh $(KERNELS)
+
+.PHONY: clean
+clean: ## remove what was built; what was fetched stays in .cache
+	cargo clean
