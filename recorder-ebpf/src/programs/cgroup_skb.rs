@@ -23,13 +23,13 @@ const EXTENSIONS: u32 = 6;
 const COOKIE_ACK: u8 = 11;
 const INIT: u8 = 1;
 
-#[cgroup_skb]
+#[cgroup_skb(egress)]
 pub fn cgroup_skb_egress(ctx: SkBuffContext) -> i32 {
     passed(&ctx, true);
     1
 }
 
-#[cgroup_skb]
+#[cgroup_skb(ingress)]
 pub fn cgroup_skb_ingress(ctx: SkBuffContext) -> i32 {
     passed(&ctx, false);
     1

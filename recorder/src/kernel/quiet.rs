@@ -8,7 +8,9 @@ use std::{
     io::{BufRead, BufReader},
 };
 
-const FUNCTIONS: [&str; 4] = ["cap_vm_enough_memory", "has_capability_noaudit", "has_ns_capability_noaudit", "ns_capable_noaudit"];
+/// `cap_vm_enough_memory` may end in a jump and so be no caller any more; then `security_vm_enough_memory_mm`, which calls it, is.
+const FUNCTIONS: [&str; 5] =
+    ["cap_vm_enough_memory", "has_capability_noaudit", "has_ns_capability_noaudit", "ns_capable_noaudit", "security_vm_enough_memory_mm"];
 
 /// Pairs of first address and one past the last; zeroes where the kernel hides them.
 pub(super) fn ranges() -> [u64; 16] {

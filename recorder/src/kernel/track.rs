@@ -10,6 +10,7 @@ use aya::{
     Ebpf,
     maps::{Array, HashMap, Map, MapData, MapError},
     programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType},
+    util::KernelVersion,
 };
 use runtimemap_recorder_ebpf::{CgroupKey, Container, SlotState, Task, origin};
 
@@ -92,11 +93,14 @@ fn follow(bpf: &mut Ebpf, processes: &[u32], container: Container) -> Result<(),
 /// Lets the packet programs see this cgroup's packets, beside whatever else is attached there.
 fn attach_packets(bpf: &mut Ebpf, directory: &Path) -> Result<(), Error> {
     let failed = |error: String| Error::Cgroup { path: directory.to_owned(), error };
+    // A link, which aya makes from 5.7 on, stands beside others anyway and refuses the flag; the older way needs it.
+    let linked = KernelVersion::current().is_ok_and(|version| version >= KernelVersion::new(5, 7, 0));
+    let mode = if linked { CgroupAttachMode::Single } else { CgroupAttachMode::AllowMultiple };
     let opened = File::open(directory).map_err(|error| failed(error.to_string()))?;
     for (name, direction) in [("cgroup_skb_egress", CgroupSkbAttachType::Egress), ("cgroup_skb_ingress", CgroupSkbAttachType::Ingress)] {
         let program = bpf.program_mut(name).ok_or_else(|| failed(format!("no program {name}")))?;
         let program: &mut CgroupSkb = program.try_into().map_err(|error: aya::programs::ProgramError| failed(chain(&error)))?;
-        program.attach(&opened, direction, CgroupAttachMode::AllowMultiple).map_err(|error| failed(chain(&error)))?;
+        program.attach(&opened, direction, mode).map_err(|error| failed(chain(&error)))?;
     }
     Ok(())
 }
