@@ -66,11 +66,11 @@ fn truth() -> Result<bool> {
 fn one(program: &Program, recorder: &std::path::Path) -> Result<Option<String>> {
     let began = Instant::now();
     let folder = program::folder()?;
-    let run = match (program.prepare)(folder.path())? {
-        Prepared::Run(run) => run,
+    let done = match (program.prepare)(folder.path())? {
+        Prepared::Run(run) => run::record(program.name, run, folder.path(), recorder)?,
+        Prepared::Done(done) => *done,
         Prepared::Missing(reason) => return Ok(Some(reason)),
     };
-    let done = run::record(program.name, run, folder.path(), recorder)?;
     let mut perfect = true;
     for column in &done.columns {
         let score = score(*column, &done.witness, &done.recorded, &done.exceptions);

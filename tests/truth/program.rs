@@ -16,6 +16,8 @@ use runtimemap_tests::{
 };
 use tempfile::TempDir;
 
+use crate::run::Done;
+
 /// A row of the table.
 pub(crate) struct Program {
     /// Its name there.
@@ -28,6 +30,8 @@ pub(crate) struct Program {
 pub(crate) enum Prepared {
     /// So.
     Run(Run),
+    /// It ran in its own way, and this came out.
+    Done(Box<Done>),
     /// Not on this machine, for this reason.
     Missing(String),
 }

@@ -8,6 +8,7 @@ mod postgres;
 mod privilege;
 mod python;
 mod servers;
+mod thousand;
 
 use crate::program::Program;
 
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<Program> {
         servers::PROGRAMS,
         postgres::PROGRAMS,
         names::PROGRAMS,
+        thousand::PROGRAMS,
     ]
     .into_iter()
     .flatten()

@@ -50,7 +50,7 @@ impl Drop for Held {
 pub(crate) fn record(name: &str, mut run: Run, folder: &Path, recorder: &Path) -> Result<Done> {
     let files = crate::program::folder()?;
     let (log, facts_file, output) = (files.path().join("strace"), files.path().join("facts"), files.path().join("profile"));
-    let mut recorded = Held(start(name, &run, folder, recorder, &facts_file, &output)?);
+    let mut recorded = Held(start(&run, folder, recorder, &facts_file, &output)?);
     let said = lines(recorded.0.stderr.take().context("no stderr")?);
     let process = stopped(&said)?;
     let mut watcher = Held(watch(process, run.strings, &log)?);
@@ -92,14 +92,14 @@ pub(crate) fn record(name: &str, mut run: Run, folder: &Path, recorder: &Path) -
     Ok(Done { witness, recorded, exceptions: run.exceptions, columns: run.columns, notes, problems })
 }
 
-fn start(name: &str, run: &Run, folder: &Path, recorder: &Path, facts: &Path, output: &Path) -> Result<Child> {
+fn start(run: &Run, folder: &Path, recorder: &Path, facts: &Path, output: &Path) -> Result<Child> {
     let options: [&std::ffi::OsStr; 10] = [
         "record".as_ref(),
         "--quiet".as_ref(),
         "--stopped".as_ref(),
         "--no-mask".as_ref(),
         "--name".as_ref(),
-        name.as_ref(),
+        "truth".as_ref(),
         "--facts".as_ref(),
         facts.as_ref(),
         "--output".as_ref(),

@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use anyhow::Result;
+use runtimemap_tests::sets::Column;
 
 use crate::program::{Prepared, Run, need};
 
@@ -30,7 +31,13 @@ fn scripts(folder: &Path) -> Result<Prepared> {
     executable(&folder.join("sub/inner"), "#!/bin/sh -e\necho \"$@\"\n")?;
     executable(&folder.join("sub/outer"), &format!("#!{}/sub/inner two words\n", folder.canonicalize()?.display()))?;
     std::os::unix::fs::symlink("sub/inner", folder.join("linked"))?;
-    Run::shell("sub/inner 1 2; cd sub; ./inner; ../linked '' 'a b'; ./outer 3; PATH=.:$PATH; inner 4; \"$OLDPWD\"/sub/inner 5").prepared()
+    Run::shell("sub/inner 1 2; cd sub; ./inner; ../linked '' 'a b'; ./outer 3; PATH=.:$PATH; inner 4; \"$OLDPWD\"/sub/inner 5")
+        .except(
+            Column::Execs,
+            |line| line.contains("../linked"),
+            "the kernel keeps a script's name as it was given, and no longer which file that led to: links are not followed",
+        )
+        .prepared()
 }
 
 fn tar(folder: &Path) -> Result<Prepared> {

@@ -22,7 +22,7 @@ fn files(folder: &Path) -> Result<Prepared> {
     let target = escape(folder.canonicalize()?.join("target").as_os_str().as_encoded_bytes());
     Ok(match script(folder, include_str!("sources/files.py"))? {
         Prepared::Run(run) => Prepared::Run(run.own(Column::Opens, [sets::open(&target, &["O_RDONLY"])])),
-        missing @ Prepared::Missing(_) => missing,
+        other @ (Prepared::Done(_) | Prepared::Missing(_)) => other,
     })
 }
 
