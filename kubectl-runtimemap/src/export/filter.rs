@@ -1,0 +1,113 @@
+//! Seccomp filters as the JSON of the OCI runtime specification.
+
+use anyhow::{Context, bail};
+use runtimemap_crds::{OciSeccomp, SeccompProfile};
+
+use super::{
+    Exported,
+    destination::{self, Destination, Document},
+    lacks, read,
+};
+use crate::{escape, map::Map, selection::Selection, source::Source};
+
+/// What to export, and where to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SeccompExport {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) selection: Selection,
+    pub(crate) filter: Filter,
+    pub(crate) destination: Destination,
+}
+
+/// Which filter is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Filter {
+    /// The only one there is.
+    Any,
+    /// That of the whole pod.
+    Pod,
+    /// That of this container.
+    Container(String),
+}
+
+/// A filter with its place below a kubelet's seccomp directory.
+struct Placed<'a> {
+    map: &'a Map,
+    filter: Filter,
+    content: &'a OciSeccomp,
+    path: Vec<String>,
+}
+
+/// Carries the plan out.
+pub(crate) fn filters(plan: &SeccompExport) -> anyhow::Result<Exported> {
+    let SeccompExport { sources, selection, filter, destination } = plan;
+    let maps = read(sources, selection)?;
+    let all: Vec<Placed<'_>> = maps.iter().flat_map(|map| map.seccomp.iter().flat_map(|profile| placed(map, profile))).collect();
+    if all.is_empty() {
+        bail!("there is no SeccompProfile with a filter; give the file that `runtimemap-recorder record` wrote, with all its objects");
+    }
+    let there = all.iter().map(Placed::flags).collect::<Vec<_>>().join("; ");
+    let chosen: Vec<Placed<'_>> = all.into_iter().filter(|placed| *filter == Filter::Any || placed.filter == *filter).collect();
+    if chosen.is_empty() {
+        bail!("there is no such filter; there is: {there}");
+    }
+    let text = match (destination, chosen.as_slice()) {
+        (Destination::Directory(directory), chosen) => {
+            let documents = chosen.iter().map(Placed::document).collect::<Result<Vec<_>, _>>()?;
+            destination::write(directory, &documents)?
+        }
+        (Destination::Stdout, [only]) => only.document()?.text,
+        (Destination::Stdout, several) => {
+            let choices = several.iter().map(Placed::flags).collect::<Vec<_>>().join("; ");
+            bail!("there are {} filters; choose one of: {choices}; or write all of them with --output DIR", several.len())
+        }
+    };
+    Ok(Exported { text, remarks: remarks(&chosen) })
+}
+
+/// The filters of one profile. `NAME.json` is the pod's, or that of the only container; others have the container's name, too.
+fn placed<'a>(map: &'a Map, profile: &'a SeccompProfile) -> Vec<Placed<'a>> {
+    let name = &map.name;
+    let namespace = if map.namespace.is_empty() { "default" } else { &map.namespace };
+    let place =
+        |filter, content, file: String| Placed { map, filter, content, path: vec!["runtimemap".to_owned(), namespace.to_owned(), file] };
+    let pod = profile.spec.pod.as_ref();
+    let alone = pod.is_none() && profile.spec.containers.len() == 1;
+    let containers = profile.spec.containers.iter().map(|(container, content)| {
+        let file = if alone { format!("{name}.json") } else { format!("{name}-{container}.json") };
+        place(Filter::Container(container.clone()), content, file)
+    });
+    pod.map(|content| place(Filter::Pod, content, format!("{name}.json"))).into_iter().chain(containers).collect()
+}
+
+impl Placed<'_> {
+    /// The arguments that choose it.
+    fn flags(&self) -> String {
+        match &self.filter {
+            Filter::Container(container) => format!("{} --container {container}", self.map.name),
+            Filter::Pod | Filter::Any => format!("{} --pod", self.map.name),
+        }
+    }
+
+    fn document(&self) -> anyhow::Result<Document> {
+        let json = serde_json::to_string_pretty(self.content).context("failed to write JSON")?;
+        Ok(Document { path: self.path.clone(), text: escape::json(&json).into_owned() + "\n" })
+    }
+}
+
+/// JSON has no comments, so what a reviewer should know goes to standard error.
+fn remarks(chosen: &[Placed<'_>]) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let mut last: Option<&Map> = None;
+    for Placed { map, .. } in chosen {
+        // A map's filters stand side by side.
+        if last.is_some_and(|last| std::ptr::eq(last, *map)) {
+            continue;
+        }
+        last = Some(map);
+        remarks.extend(lacks(map));
+        let notes = map.seccomp.iter().filter_map(|profile| profile.status.as_ref()).flat_map(|status| &status.notes);
+        remarks.extend(notes.map(|note| format!("Note: {}: {note}", map.title())));
+    }
+    remarks
+}

@@ -1,0 +1,136 @@
+//! What is known of one workload: its objects, whichever of them there are.
+
+use runtimemap_crds::{
+    ApplicationProfile, GeneratedNetworkPolicy, NetworkNeighborhood, Object, ProfileStatus, SeccompProfile, WorkloadReference,
+};
+
+/// The objects of one workload. They share namespace and name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Map {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) profile: Option<Box<ApplicationProfile>>,
+    pub(crate) neighborhood: Option<Box<NetworkNeighborhood>>,
+    pub(crate) policy: Option<Box<GeneratedNetworkPolicy>>,
+    pub(crate) seccomp: Option<Box<SeccompProfile>>,
+}
+
+/// Puts objects of one namespace and name together, in the order of their first appearance. A second object of the same
+/// kind and name begins another map: which of the two is right is not ours to say.
+pub(crate) fn assemble(objects: impl IntoIterator<Item = Object>) -> Vec<Map> {
+    let mut maps: Vec<Map> = Vec::new();
+    for object in objects {
+        let namespace = object.metadata().namespace.clone().unwrap_or_default();
+        let name = object.name().to_owned();
+        match maps.iter_mut().find(|map| map.namespace == namespace && map.name == name && !map.holds(object.kind())) {
+            Some(map) => map.put(object),
+            None => {
+                let mut map = Map { namespace, name, ..Map::default() };
+                map.put(object);
+                maps.push(map);
+            }
+        }
+    }
+    maps
+}
+
+impl Map {
+    fn put(&mut self, object: Object) {
+        match object {
+            Object::ApplicationProfile(object) => self.profile = Some(object),
+            Object::NetworkNeighborhood(object) => self.neighborhood = Some(object),
+            Object::GeneratedNetworkPolicy(object) => self.policy = Some(object),
+            Object::SeccompProfile(object) => self.seccomp = Some(object),
+        }
+    }
+
+    fn holds(&self, kind: &str) -> bool {
+        self.objects().any(|object| object.kind() == kind)
+    }
+
+    /// Leaves only the object of this kind.
+    pub(crate) fn only(mut self, kind: &str) -> Self {
+        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp } = &mut self;
+        profile.take_if(|_| kind != "ApplicationProfile");
+        neighborhood.take_if(|_| kind != "NetworkNeighborhood");
+        policy.take_if(|_| kind != GeneratedNetworkPolicy::KIND);
+        seccomp.take_if(|_| kind != "SeccompProfile");
+        self
+    }
+
+    /// Whether it has no object.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.objects().next().is_none()
+    }
+
+    /// Its objects.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = Object> {
+        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp } = self;
+        [
+            profile.clone().map(Object::ApplicationProfile),
+            neighborhood.clone().map(Object::NetworkNeighborhood),
+            policy.clone().map(Object::GeneratedNetworkPolicy),
+            seccomp.clone().map(Object::SeccompProfile),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// The workload, where an object names it. A GeneratedNetworkPolicy does not.
+    pub(crate) fn workload(&self) -> Option<&WorkloadReference> {
+        let profile = self.profile.as_ref().map(|object| &object.spec.workload);
+        let neighborhood = self.neighborhood.as_ref().map(|object| &object.spec.workload);
+        let seccomp = self.seccomp.as_ref().map(|object| &object.spec.workload);
+        profile.or(neighborhood).or(seccomp)
+    }
+
+    /// What profile and neighborhood say of themselves.
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = &ProfileStatus> {
+        let profile = self.profile.as_ref().and_then(|object| object.status.as_ref());
+        let neighborhood = self.neighborhood.as_ref().and_then(|object| object.status.as_ref());
+        profile.into_iter().chain(neighborhood)
+    }
+
+    /// What a person calls it: `Deployment/web`, or the objects' name.
+    pub(crate) fn title(&self) -> String {
+        match self.workload() {
+            Some(workload) => format!("{}/{}", workload.kind, workload.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(name: &str) -> Object {
+        ApplicationProfile::new(name, Default::default()).into()
+    }
+
+    fn neighborhood(name: &str) -> Object {
+        NetworkNeighborhood::new(name, Default::default()).into()
+    }
+
+    #[test]
+    fn objects_of_one_name_make_one_map() {
+        let maps = assemble([profile("a"), profile("b"), neighborhood("a")]);
+        let shape: Vec<_> = maps.iter().map(|map| (map.name.as_str(), map.objects().count())).collect();
+        assert_eq!(shape, [("a", 2), ("b", 1)]);
+    }
+
+    #[test]
+    fn a_second_object_of_the_same_name_hides_neither() {
+        let maps = assemble([profile("a"), profile("a"), neighborhood("a")]);
+        let shape: Vec<_> = maps.iter().map(|map| map.objects().count()).collect();
+        assert_eq!(shape, [2, 1]);
+    }
+
+    #[test]
+    fn only_one_kind_can_be_left() {
+        let map = assemble([profile("a"), neighborhood("a")]).remove(0);
+        let kinds = |map: &Map| map.objects().map(|object| object.kind()).collect::<Vec<_>>();
+        assert_eq!(kinds(&map.clone().only("NetworkNeighborhood")), ["NetworkNeighborhood"]);
+        assert!(map.only("SeccompProfile").is_empty());
+    }
+}
