@@ -7,6 +7,7 @@ fn main() -> anyhow::Result<()> {
         "" | "nightly" => aya_build::Toolchain::Nightly,
         name => aya_build::Toolchain::Custom(name),
     };
-    let package = aya_build::Package { name: "runtimemap-recorder-ebpf", root_dir: "../recorder-ebpf", no_default_features: false, features: &[] };
+    let package =
+        aya_build::Package { name: "runtimemap-recorder-ebpf", root_dir: "../recorder-ebpf", no_default_features: false, features: &[] };
     aya_build::build_ebpf([package], toolchain)
 }

@@ -56,6 +56,9 @@ mod tests {
 
     #[test]
     fn numbers_have_the_names_of_linux_capability_h() {
-        assert_eq!([0, 10, 21, 38, 39, 40, 41].map(name), ["CHOWN", "NET_BIND_SERVICE", "SYS_ADMIN", "PERFMON", "BPF", "CHECKPOINT_RESTORE", "CAP_41"]);
+        assert_eq!(
+            [0, 10, 21, 38, 39, 40, 41].map(name),
+            ["CHOWN", "NET_BIND_SERVICE", "SYS_ADMIN", "PERFMON", "BPF", "CHECKPOINT_RESTORE", "CAP_41"]
+        );
     }
 }

@@ -27,7 +27,9 @@ pub enum Error {
     #[error("failed to find a mounted cgroup hierarchy: mount one with `mount -t cgroup2 none /sys/fs/cgroup`")]
     NoneMounted,
     /// The hierarchy that tells containers apart is not mounted here.
-    #[error("failed to find the cgroup hierarchy of the {0} controller: it is in use but not mounted; mount it or run outside of the container")]
+    #[error(
+        "failed to find the cgroup hierarchy of the {0} controller: it is in use but not mounted; mount it or run outside of the container"
+    )]
     NotMounted(String),
     /// A group could not be made.
     #[error("failed to make the cgroup {path}: {source}{}", hint(source))]

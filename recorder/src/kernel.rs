@@ -35,7 +35,9 @@ pub enum Error {
         error: String,
     },
     /// The bpf system call is not allowed.
-    #[error("failed to load eBPF programs: not permitted; run as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")]
+    #[error(
+        "failed to load eBPF programs: not permitted; run as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+    )]
     NotPermitted,
     /// The object could not be loaded.
     #[error("failed to load the eBPF object: {error}")]
@@ -122,7 +124,7 @@ pub struct Options {
 impl Options {
     /// For one container, with a share that only a flood uses up.
     pub fn for_one(hierarchy: u32, controller: Option<String>, unified: bool) -> Self {
-        Self { hierarchy, controller, unified, avoid: Vec::new(), slots: 4, rate: 100_000, burst: 200_000, buffer: 16 << 20 }
+        Self { hierarchy, controller, unified, avoid: Vec::new(), slots: 4, rate: 100_000, burst: 200_000, buffer: 8 << 20 }
     }
 }
 
@@ -185,7 +187,12 @@ impl Kernel {
 
     /// What this kernel's hooks cannot see, in words; empty if nothing.
     pub fn gaps(&self) -> Vec<String> {
-        self.choices.iter().filter_map(Choice::gap).collect()
+        let mut gaps: Vec<String> = self.choices.iter().filter_map(Choice::gap).collect();
+        let by_cgroup = self.choices.iter().any(|choice| choice.used == Some("cgroup_skb"));
+        if by_cgroup && self.tracks.followed() {
+            gaps.push("UDP, SCTP and DNS of a process that shares its cgroup are not seen: packets are told apart by cgroup".to_owned());
+        }
+        gaps
     }
 
     /// What was chosen for each signal, and what was tried.

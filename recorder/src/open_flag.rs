@@ -1,8 +1,8 @@
 //! Names of the flags that a file is opened with.
 
 use libc::{
-    O_ACCMODE, O_APPEND, O_ASYNC, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
-    O_RDWR, O_SYNC, O_TMPFILE, O_TRUNC, O_WRONLY,
+    O_ACCMODE, O_APPEND, O_ASYNC, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK,
+    O_PATH, O_RDWR, O_SYNC, O_TMPFILE, O_TRUNC, O_WRONLY,
 };
 
 /// O_LARGEFILE as the kernel has it; libc's is 0 on 64-bit machines, where the kernel adds it to every open.

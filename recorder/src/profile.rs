@@ -9,8 +9,8 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use runtimemap_crds::{
-    ApplicationProfile, ApplicationProfileSpec, Counts, LossCause, Merge, NetworkNeighborhood, NetworkNeighborhoodSpec, Object, SeccompProfile,
-    WorkloadReference,
+    ApplicationProfile, ApplicationProfileSpec, Counts, LossCause, Merge, NetworkNeighborhood, NetworkNeighborhoodSpec, Object,
+    SeccompProfile, WorkloadReference,
     collapse::{self, Thresholds},
 };
 

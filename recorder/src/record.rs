@@ -146,7 +146,14 @@ fn may_load() -> bool {
     effective.and_then(|set| u64::from_str_radix(set, 16).ok()).is_some_and(|set| set >> BPF & 1 == 1)
 }
 
-fn command(plan: &Plan, argv: &[OsString], stopped: bool, mut session: Session, signals: Signals, output: Output) -> Result<ExitCode, Error> {
+fn command(
+    plan: &Plan,
+    argv: &[OsString],
+    stopped: bool,
+    mut session: Session,
+    signals: Signals,
+    output: Output,
+) -> Result<ExitCode, Error> {
     let group = Cgroup::create(&format!("runtimemap-{}", std::process::id()))?;
     let result = watch(plan, argv, stopped, &mut session, signals, &group);
     // What still runs goes on where it would have been without a recorder.

@@ -10,12 +10,7 @@ use aya_ebpf::{
 };
 use runtimemap_recorder_ebpf::{CgroupKey, origin};
 
-use super::{
-    datagram, identity,
-    identity::Who,
-    socket,
-    socket::Ends,
-};
+use super::{datagram, identity, identity::Who, socket, socket::Ends};
 
 const FRAGMENT: u8 = 44;
 /// IPv6 extension headers that stand before the transport's.
@@ -62,7 +57,9 @@ fn passed(ctx: &SkBuffContext, egress: bool) -> Option<()> {
         let start = transport + 8;
         let length = u64::from(ctx.skb.len()).wrapping_sub(u64::from(start));
         // SAFETY: copies at most `size` bytes to a buffer of that size.
-        datagram::answered(ctx, &who, &ends, length, |to, size| unsafe { bpf_skb_load_bytes(ctx.as_ptr().cast(), start, to.cast(), size) == 0 });
+        datagram::answered(ctx, &who, &ends, length, |to, size| unsafe {
+            bpf_skb_load_bytes(ctx.as_ptr().cast(), start, to.cast(), size) == 0
+        });
     }
     Some(())
 }

@@ -92,7 +92,8 @@ pub fn answered<C: EbpfContext>(ctx: &C, who: &Who, ends: &Ends, length: u64, lo
     }
     // SAFETY: a map value.
     unsafe {
-        *record = Dns { header: emit::header(who, kind::DNS, 0), server: ends.remote, port: ends.remote_port, reserved: 0, length: size as u32 };
+        *record =
+            Dns { header: emit::header(who, kind::DNS, 0), server: ends.remote, port: ends.remote_port, reserved: 0, length: size as u32 };
     }
     let total = size_of::<Dns>() as u64 + super::walk::masked::<DNS_MASK>(size);
     emit::send(ctx, who.container, &key, scratch.cast(), total);

@@ -27,7 +27,10 @@ pub fn mix(hash: u64, word: u64) -> u64 {
 /// Key under which a fact is remembered.
 #[inline(always)]
 pub fn key(who: &Who, kind: u32, hash: u64) -> [u64; 2] {
-    [u64::from(who.container.slot) << 40 | u64::from(who.container.epoch & 0xffff) << 16 | u64::from(who.origin) << 8 | u64::from(kind), hash]
+    [
+        u64::from(who.container.slot) << 40 | u64::from(who.container.epoch & 0xffff) << 16 | u64::from(who.origin) << 8 | u64::from(kind),
+        hash,
+    ]
 }
 
 /// Whether the fact was handed out before.

@@ -2,9 +2,9 @@
 
 use aya_ebpf::{
     EbpfContext,
+    helpers::generated::bpf_get_current_pid_tgid,
     macros::{fexit, kprobe, kretprobe, map},
     maps::{HashMap, PerCpuArray},
-    helpers::generated::bpf_get_current_pid_tgid,
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
 use runtimemap_recorder_ebpf::{
@@ -12,12 +12,7 @@ use runtimemap_recorder_ebpf::{
     record::{NAME_BYTES, Open, PATH_BYTES, kind},
 };
 
-use super::{
-    emit, identity,
-    identity::Who,
-    read::read,
-    walk,
-};
+use super::{emit, identity, identity::Who, read::read, walk};
 
 /// Places in SCRATCH: a hook may interrupt another of a different family, never itself.
 pub const SYS_EXIT: u32 = 0;

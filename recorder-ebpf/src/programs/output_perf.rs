@@ -1,6 +1,8 @@
 //! Output into one perf buffer per processor.
 
-use aya_ebpf::{EbpfContext, bindings::BPF_F_CURRENT_CPU, helpers::generated::bpf_perf_event_output, macros::map, maps::PerfEventByteArray};
+use aya_ebpf::{
+    EbpfContext, bindings::BPF_F_CURRENT_CPU, helpers::generated::bpf_perf_event_output, macros::map, maps::PerfEventByteArray,
+};
 
 #[map]
 static EVENTS: PerfEventByteArray = PerfEventByteArray::new(0);

@@ -35,7 +35,8 @@ macro_rules! setting {
 pub fn read<T: Copy>(pointer: u64, offset: u32) -> Result<T, i64> {
     let mut value = MaybeUninit::<T>::uninit();
     // SAFETY: the helper fills the value or fails; it never faults.
-    let result = unsafe { bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, (pointer + u64::from(offset)) as *const _) };
+    let result =
+        unsafe { bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, (pointer + u64::from(offset)) as *const _) };
     // SAFETY: filled, as the helper said.
     if result == 0 { Ok(unsafe { value.assume_init() }) } else { Err(result) }
 }

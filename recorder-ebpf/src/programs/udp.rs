@@ -8,13 +8,7 @@ use aya_ebpf::{
 };
 use runtimemap_recorder_ebpf::{loss, origin};
 
-use super::{
-    datagram, emit, identity,
-    identity::Who,
-    read::read,
-    socket,
-    socket::Ends,
-};
+use super::{datagram, emit, identity, identity::Who, read::read, socket, socket::Ends};
 
 const AF_INET6: u16 = 10;
 
@@ -110,14 +104,20 @@ fn received(ctx: &ProbeContext) -> Option<()> {
     let transport: u16 = read(skb, offset!(skb_transport_header)).ok()?;
     let (ip, udp) = (head + u64::from(network), head + u64::from(transport));
     let version: u8 = read(ip, 0).ok()?;
-    let (remote, local) = if version >> 4 == 4 { (socket::mapped(read(ip, 12).ok()?), socket::mapped(read(ip, 16).ok()?)) } else { (read(ip, 8).ok()?, read(ip, 24).ok()?) };
+    let (remote, local) = if version >> 4 == 4 {
+        (socket::mapped(read(ip, 12).ok()?), socket::mapped(read(ip, 16).ok()?))
+    } else {
+        (read(ip, 8).ok()?, read(ip, 24).ok()?)
+    };
     let ports: [u16; 3] = read(udp, 0).ok()?;
     let ends = Ends { local, remote, local_port: u16::from_be(ports[1]), remote_port: u16::from_be(ports[0]), protocol: socket::UDP };
     datagram::passed(ctx, &who, sock, &ends, false, false);
     if datagram::is_answer(&ends) {
         let length = u64::from(u16::from_be(ports[2])).wrapping_sub(8);
         // SAFETY: copies at most `size` bytes to a buffer of that size.
-        datagram::answered(ctx, &who, &ends, length, |to, size| unsafe { bpf_probe_read_kernel(to.cast(), size, (udp + 8) as *const _) == 0 });
+        datagram::answered(ctx, &who, &ends, length, |to, size| unsafe {
+            bpf_probe_read_kernel(to.cast(), size, (udp + 8) as *const _) == 0
+        });
     }
     Some(())
 }
@@ -132,4 +132,3 @@ fn thread() -> u64 {
     // SAFETY: no arguments.
     unsafe { bpf_get_current_pid_tgid() }
 }
-

@@ -9,7 +9,10 @@ use runtimemap_recorder_ebpf::{
     record::{NAME_BYTES, path},
 };
 
-use super::{emit::mix, read::{current, read}};
+use super::{
+    emit::mix,
+    read::{current, read},
+};
 
 /// Names and mounts that one path may cross.
 const STEPS: u32 = 128;

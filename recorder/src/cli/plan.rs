@@ -107,7 +107,13 @@ mod tests {
 
     #[test]
     fn names_of_files_become_names_that_kubernetes_takes() {
-        let cases = [("/bin/python3.11", "python3-11"), ("./My_Server--x.SH", "my-server-x-sh"), ("...", "command"), ("é", "command"), ("-a-", "a")];
+        let cases = [
+            ("/bin/python3.11", "python3-11"),
+            ("./My_Server--x.SH", "my-server-x-sh"),
+            ("...", "command"),
+            ("é", "command"),
+            ("-a-", "a"),
+        ];
         for (path, name) in cases {
             assert_eq!(clean(Path::new(path)), name, "{path}");
         }

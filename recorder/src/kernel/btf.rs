@@ -1,8 +1,12 @@
 //! Offsets of kernel structures, from the running kernel's own description of its types.
 
-use std::path::Path;
+use std::{
+    fs::File,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    path::Path,
+};
 
-use btf_rs::{Btf, Type};
+use btf_rs::{Backend, Btf, Type};
 use runtimemap_recorder_ebpf::offsets::Offsets;
 
 use super::Error;
@@ -19,7 +23,15 @@ impl Types {
         if !Path::new(PATH).exists() {
             return Err(Error::NoBtf);
         }
-        Btf::from_file(PATH).map(Self).map_err(|error| Error::Btf { what: PATH.to_owned(), error: error.to_string() })
+        let failed = |error: String| Error::Btf { what: PATH.to_owned(), error };
+        // Parsed whole, the types take ten times their size; mapped, they take what is looked at. The kernel's own file can be mapped
+        // from 6.16 on only, so a copy in memory is.
+        let copy = memfd().map_err(|error| failed(error.to_string()))?;
+        std::io::copy(&mut File::open(PATH).map_err(|error| failed(error.to_string()))?, &mut &copy)
+            .map_err(|error| failed(error.to_string()))?;
+        Btf::from_file_with_backend(format!("/proc/self/fd/{}", copy.as_raw_fd()), Backend::Mmap)
+            .map(Self)
+            .map_err(|error| failed(error.to_string()))
     }
 
     /// Byte offset of a member, named with its structure and those on the way: `task_struct.seccomp.mode`.
@@ -64,7 +76,9 @@ impl Types {
     /// Number of a value of an enumeration.
     fn value(&self, enumeration: &str, name: &str) -> Option<u32> {
         self.0.resolve_types_by_name(enumeration).ok()?.iter().find_map(|found| match found {
-            Type::Enum(found) => found.members.iter().find(|member| self.0.resolve_name(*member).is_ok_and(|its| its == name)).map(|member| member.val()),
+            Type::Enum(found) => {
+                found.members.iter().find(|member| self.0.resolve_name(*member).is_ok_and(|its| its == name)).map(|member| member.val())
+            }
             _ => None,
         })
     }
@@ -181,4 +195,15 @@ impl Types {
             _ => 0xff,
         }
     }
+}
+
+/// A file that lives in memory only.
+fn memfd() -> std::io::Result<File> {
+    // SAFETY: the name ends with NUL.
+    let fd = unsafe { libc::memfd_create(c"btf".as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: a new descriptor that nobody else has.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(fd) }))
 }

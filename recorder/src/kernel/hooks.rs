@@ -135,7 +135,13 @@ pub(crate) const LADDERS: &[Ladder] = &[
                 ],
                 limits: "",
             },
-            Rung { name: "sys_exit/open", since: "4.17", pinnable: "5.8", programs: &[], limits: "files opened through io_uring are not seen" },
+            Rung {
+                name: "sys_exit/open",
+                since: "4.17",
+                pinnable: "5.8",
+                programs: &[],
+                limits: "files opened through io_uring are not seen",
+            },
         ],
     },
     Ladder {

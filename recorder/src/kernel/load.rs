@@ -58,8 +58,11 @@ impl Choice {
 
 /// Loads and attaches.
 pub(super) fn load(options: Options) -> Result<Kernel, Error> {
-    let types = btf::Types::read()?;
-    let offsets = Plain(types.offsets(options.controller.as_deref())?);
+    let (offsets, functions) = {
+        // Dropped at once: two copies of the kernel's types would be most of the recorder's memory.
+        let types = btf::Types::read()?;
+        (Plain(types.offsets(options.controller.as_deref())?), functions(&types))
+    };
     let quiet = quiet::ranges();
     let settings = Plain(Settings {
         hierarchy: u64::from(options.hierarchy),
@@ -76,7 +79,7 @@ pub(super) fn load(options: Options) -> Result<Kernel, Error> {
     let output = Output::open(&mut bpf, ring, options.buffer)?;
     let mut choices = Vec::new();
     for ladder in LADDERS {
-        choices.push(climb(&mut bpf, ladder, &options, &types, &kernel_btf)?);
+        choices.push(climb(&mut bpf, ladder, &options, &functions, &kernel_btf)?);
     }
     fill_calls(&mut bpf, &choices)?;
     Ok(Kernel { bpf, output, tracks: track::Tracks::default(), options, choices, undecodable: 0 })
@@ -100,8 +103,21 @@ fn object(options: &Options, ring: bool, offsets: &Plain<Offsets>, settings: &Pl
     })
 }
 
+/// Which functions that a hook names this kernel has.
+fn functions(types: &btf::Types) -> Vec<&'static str> {
+    let programs = LADDERS.iter().flat_map(|ladder| ladder.rungs).flat_map(|rung| rung.programs);
+    let names = programs.flat_map(|program| match program.attach {
+        Attach::FExit(names) | Attach::KProbe(names) => names,
+        _ => &[],
+    });
+    let mut found: Vec<&str> = names.copied().filter(|name| types.parameters(name).is_some()).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
 /// Takes the first rung whose programs load and attach.
-fn climb(bpf: &mut Ebpf, ladder: &'static Ladder, options: &Options, types: &btf::Types, kernel_btf: &Btf) -> Result<Choice, Error> {
+fn climb(bpf: &mut Ebpf, ladder: &'static Ladder, options: &Options, functions: &[&str], kernel_btf: &Btf) -> Result<Choice, Error> {
     let mut choice = Choice {
         signal: ladder.signal,
         gives: ladder.gives,
@@ -112,7 +128,7 @@ fn climb(bpf: &mut Ebpf, ladder: &'static Ladder, options: &Options, types: &btf
         limits: ladder.cost.to_owned(),
     };
     for rung in ladder.rungs {
-        match hold(bpf, rung, options, types, kernel_btf) {
+        match hold(bpf, rung, options, functions, kernel_btf) {
             Ok(()) => {
                 choice.used = Some(rung.name);
                 (choice.since, choice.pinnable) = (rung.since, rung.pinnable);
@@ -129,12 +145,12 @@ fn climb(bpf: &mut Ebpf, ladder: &'static Ladder, options: &Options, types: &btf
     Ok(choice)
 }
 
-fn hold(bpf: &mut Ebpf, rung: &Rung, options: &Options, types: &btf::Types, kernel_btf: &Btf) -> Result<(), String> {
+fn hold(bpf: &mut Ebpf, rung: &Rung, options: &Options, functions: &[&str], kernel_btf: &Btf) -> Result<(), String> {
     if avoided(options, rung.name) {
         return Err("avoided on request".to_owned());
     }
     for (index, program) in rung.programs.iter().enumerate() {
-        if let Err(why) = attach(bpf, program, options, types, kernel_btf) {
+        if let Err(why) = attach(bpf, program, options, functions, kernel_btf) {
             // A rung holds as a whole or not at all.
             for program in &rung.programs[..index] {
                 unload(bpf, program);
@@ -145,7 +161,7 @@ fn hold(bpf: &mut Ebpf, rung: &Rung, options: &Options, types: &btf::Types, kern
     Ok(())
 }
 
-fn attach(bpf: &mut Ebpf, program: &Program, options: &Options, types: &btf::Types, kernel_btf: &Btf) -> Result<(), String> {
+fn attach(bpf: &mut Ebpf, program: &Program, options: &Options, functions: &[&str], kernel_btf: &Btf) -> Result<(), String> {
     let loaded = bpf.program_mut(program.name).ok_or_else(|| format!("no program {} in the object", program.name))?;
     let words = |error: ProgramError| chain(&error);
     match program.attach {
@@ -154,14 +170,14 @@ fn attach(bpf: &mut Ebpf, program: &Program, options: &Options, types: &btf::Typ
             loaded.load().map_err(words)?;
             loaded.attach(name).map_err(words)?;
         }
-        Attach::FExit(functions) => {
-            let function = functions.iter().find(|name| types.parameters(name).is_some()).ok_or_else(|| format!("the kernel has no {}", functions[0]))?;
+        Attach::FExit(names) => {
+            let function = names.iter().find(|name| functions.contains(name)).ok_or_else(|| format!("the kernel has no {}", names[0]))?;
             let loaded: &mut FExit = loaded.try_into().map_err(words)?;
             loaded.load(function, kernel_btf).map_err(words)?;
             loaded.attach().map_err(words)?;
         }
-        Attach::KProbe(functions) => {
-            let function = functions.iter().find(|name| types.parameters(name).is_some()).unwrap_or(&functions[0]);
+        Attach::KProbe(names) => {
+            let function = names.iter().find(|name| functions.contains(name)).unwrap_or(&names[0]);
             let loaded: &mut KProbe = loaded.try_into().map_err(words)?;
             loaded.load().map_err(words)?;
             loaded.attach(function, 0).map_err(words)?;
@@ -236,6 +252,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     // The verifier's log follows on further lines; its end says why.
+    let text = text.trim_end().trim_end_matches("Verifier output:").trim_end().to_owned();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     match lines.as_slice() {
         [] => text,

@@ -43,7 +43,8 @@ pub(super) fn syscalls(bpf: &Ebpf, slot: Slot) -> Result<Vec<Fact>, Error> {
 /// Loss counters of a container.
 pub(super) fn losses(bpf: &Ebpf, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
     let name = "LOSSES";
-    let array: PerCpuArray<&MapData, Plain<[u64; loss::COUNT]>> = PerCpuArray::try_from(map(bpf, name)?).map_err(|error| failed(name, &error))?;
+    let array: PerCpuArray<&MapData, Plain<[u64; loss::COUNT]>> =
+        PerCpuArray::try_from(map(bpf, name)?).map_err(|error| failed(name, &error))?;
     let counters = array.get(&slot.0, 0).map_err(|error| failed(name, &error))?;
     let causes = [
         (loss::RING_FULL, LossCause::RingFull),

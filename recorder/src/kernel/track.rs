@@ -24,12 +24,18 @@ use crate::fact::Slot;
 #[derive(Default)]
 pub(super) struct Tracks {
     epochs: Vec<u32>,
+    followed: bool,
 }
 
 impl Tracks {
     /// The epoch of a slot in use.
     pub(super) fn epoch(&self, slot: Slot) -> Option<u32> {
         self.epochs.get(slot.0 as usize).copied()
+    }
+
+    /// Whether processes are followed by themselves.
+    pub(super) fn followed(&self) -> bool {
+        self.followed
     }
 }
 
@@ -44,11 +50,14 @@ pub(super) fn track(kernel: &mut Kernel, target: &Target) -> Result<Slot, Error>
     let state = SlotState { started: u64::from(!target.fresh), tokens: kernel.options.burst, refilled: 0 };
     array::<SlotState>(&mut kernel.bpf, "STATES")?.set(slot, Plain(state), 0).map_err(|error| failed("STATES", &error))?;
     for directory in &target.cgroups {
-        if is_unified(directory)? && kernel.choices.iter().any(|choice| choice.signal == Signal::Datagrams && choice.used == Some("cgroup_skb")) {
+        if is_unified(directory)?
+            && kernel.choices.iter().any(|choice| choice.signal == Signal::Datagrams && choice.used == Some("cgroup_skb"))
+        {
             attach_packets(&mut kernel.bpf, directory)?;
         }
         enter_cgroups(&mut kernel.bpf, &kernel.options, directory, container)?;
     }
+    kernel.tracks.followed |= !target.processes.is_empty();
     follow(&mut kernel.bpf, &target.processes, container)?;
     Ok(Slot(slot))
 }
@@ -56,7 +65,8 @@ pub(super) fn track(kernel: &mut Kernel, target: &Target) -> Result<Slot, Error>
 /// A cgroup and all below it.
 fn enter_cgroups(bpf: &mut Ebpf, options: &Options, directory: &Path, container: Container) -> Result<(), Error> {
     let hierarchy = if is_unified(directory)? { 0 } else { u64::from(options.hierarchy) };
-    let mut cgroups: HashMap<_, Plain<CgroupKey>, Plain<Container>> = HashMap::try_from(map(bpf, "CGROUPS")?).map_err(|error| failed("CGROUPS", &error))?;
+    let mut cgroups: HashMap<_, Plain<CgroupKey>, Plain<Container>> =
+        HashMap::try_from(map(bpf, "CGROUPS")?).map_err(|error| failed("CGROUPS", &error))?;
     let mut pending = vec![directory.to_owned()];
     while let Some(directory) = pending.pop() {
         let metadata = match fs::metadata(&directory) {

@@ -17,7 +17,12 @@ pub(super) fn container(name: &str, ledger: Ledger, notes: &mut Notes) -> Contai
     let Ledger { execs, opens, capabilities, syscalls, denied, .. } = ledger;
     let mut unknown = BTreeSet::new();
     let mut named = |abi: Abi, numbers: &BTreeSet<u32>| -> BTreeSet<String> {
-        unknown.extend(numbers.iter().filter(|&&number| syscall::name(abi, number).is_none()).map(|number| format!("{number} ({})", architecture(abi))));
+        unknown.extend(
+            numbers
+                .iter()
+                .filter(|&&number| syscall::name(abi, number).is_none())
+                .map(|number| format!("{number} ({})", architecture(abi))),
+        );
         numbers.iter().map(|&number| syscall_name(abi, number)).collect()
     };
     let mut native = BTreeSet::new();

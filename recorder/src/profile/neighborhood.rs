@@ -8,7 +8,7 @@ use std::{
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use runtimemap_crds::{ContainerNeighborhood, NeighborPort, Neighbor, Origin, Outcome, Peer, PeerClass, PeerType, Protocol};
+use runtimemap_crds::{ContainerNeighborhood, Neighbor, NeighborPort, Origin, Outcome, Peer, PeerClass, PeerType, Protocol};
 
 use crate::{
     fact::Direction,
@@ -165,7 +165,12 @@ mod tests {
     fn shape(neighbors: &[Neighbor]) -> Vec<(PeerClass, Vec<&str>, Vec<u16>, Outcome)> {
         let mut shapes = Vec::new();
         for Neighbor { peer, ip_addresses, ports, outcome, .. } in neighbors {
-            shapes.push((peer.class, ip_addresses.iter().map(String::as_str).collect(), ports.iter().map(|port| port.port).collect(), *outcome));
+            shapes.push((
+                peer.class,
+                ip_addresses.iter().map(String::as_str).collect(),
+                ports.iter().map(|port| port.port).collect(),
+                *outcome,
+            ));
         }
         shapes
     }
@@ -183,7 +188,13 @@ mod tests {
 
     #[test]
     fn addresses_have_the_class_that_they_say() {
-        let network = network(&[(OUT, ME, "127.0.0.9:1", Established), (OUT, ME, "[::1]:1", Established), (OUT, ME, "[ff02::1]:1", Established), (OUT, ME, "255.255.255.255:1", Established), (OUT, ME, "192.168.1.255:1", Established)]);
+        let network = network(&[
+            (OUT, ME, "127.0.0.9:1", Established),
+            (OUT, ME, "[::1]:1", Established),
+            (OUT, ME, "[ff02::1]:1", Established),
+            (OUT, ME, "255.255.255.255:1", Established),
+            (OUT, ME, "192.168.1.255:1", Established),
+        ]);
         let found = neighbors(&network, OUT);
         assert_eq!(
             shape(&found),
@@ -197,7 +208,12 @@ mod tests {
 
     #[test]
     fn addresses_of_one_name_are_one_neighbor_and_only_with_the_same_ports() {
-        let mut network = network(&[(OUT, ME, "1.1.1.1:443", Established), (OUT, ME, "1.1.1.2:443", Established), (OUT, ME, "1.1.1.3:80", Established), (OUT, ME, "1.1.1.4:443", Established)]);
+        let mut network = network(&[
+            (OUT, ME, "1.1.1.1:443", Established),
+            (OUT, ME, "1.1.1.2:443", Established),
+            (OUT, ME, "1.1.1.3:80", Established),
+            (OUT, ME, "1.1.1.4:443", Established),
+        ]);
         network.add_answer("a.test", &["1.1.1.1".parse().unwrap(), "1.1.1.2".parse().unwrap(), "1.1.1.3".parse().unwrap()]);
         let world = PeerClass::World;
         let found = sorted_neighbors(&network, OUT);
@@ -224,7 +240,8 @@ mod tests {
     fn n6_what_never_came_about_is_a_neighbor_of_its_own() {
         let network = network(&[(OUT, ME, "1.1.1.1:443", Established), (OUT, ME, "1.1.1.1:444", Attempted)]);
         let world = PeerClass::World;
-        let mut found = shape(&neighbors(&network, OUT)).into_iter().map(|(class, _, ports, outcome)| (class, ports, outcome)).collect::<Vec<_>>();
+        let mut found =
+            shape(&neighbors(&network, OUT)).into_iter().map(|(class, _, ports, outcome)| (class, ports, outcome)).collect::<Vec<_>>();
         found.sort();
         assert_eq!(found, [(world, vec![443], Established), (world, vec![444], Attempted)]);
     }
@@ -236,6 +253,9 @@ mod tests {
             network.add_listen(Protocol::TCP, address.parse().unwrap());
         }
         let found = container("x", &network).listens;
-        assert_eq!(found.iter().map(|port| (port.name.as_str(), port.addresses.join(" "))).collect::<Vec<_>>(), [("TCP-80", "0.0.0.0 ::".to_owned()), ("TCP-9", "127.0.0.1".to_owned())]);
+        assert_eq!(
+            found.iter().map(|port| (port.name.as_str(), port.addresses.join(" "))).collect::<Vec<_>>(),
+            [("TCP-80", "0.0.0.0 ::".to_owned()), ("TCP-9", "127.0.0.1".to_owned())]
+        );
     }
 }

@@ -130,7 +130,11 @@ mod tests {
     fn a_whole_recording_says_so() {
         let recording = Recording { startup_observed: true, ..Recording::default() };
         let status = status(&recording, &Notes::default());
-        let good = [("EventsLost", "False", "NothingLost"), ("FullyObserved", "True", "AllHooksAttached"), ("StartupObserved", "True", "ArmedBeforeStart")];
+        let good = [
+            ("EventsLost", "False", "NothingLost"),
+            ("FullyObserved", "True", "AllHooksAttached"),
+            ("StartupObserved", "True", "ArmedBeforeStart"),
+        ];
         assert_eq!((status.phase, statuses(&status).as_slice()), (Phase::Complete, good.as_slice()));
         assert!(status.losses.is_empty());
     }

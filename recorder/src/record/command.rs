@@ -72,7 +72,13 @@ pub(super) struct Running {
 ///
 /// # Errors
 /// If the kernel refuses a process. That the command cannot be run shows later, in [`Running::poll`].
-pub(super) fn start(argv: &[OsString], cgroup: &Cgroup, signals: Signals, stopped: bool, on_stop: impl FnOnce(u32)) -> Result<Running, Error> {
+pub(super) fn start(
+    argv: &[OsString],
+    cgroup: &Cgroup,
+    signals: Signals,
+    stopped: bool,
+    on_stop: impl FnOnce(u32),
+) -> Result<Running, Error> {
     let words: Vec<CString> = argv.iter().filter_map(|word| CString::new(word.clone().into_vec()).ok()).collect();
     let entrances = cgroup.entrances().map_err(|error| Error::System("run a command of its own", io::Error::other(error)))?;
     nix::sys::prctl::set_child_subreaper(true).map_err(|errno| Error::System("become the parent of orphans", errno.into()))?;

@@ -117,9 +117,13 @@ mod tests {
         log.finish().unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let expected = json!({"kind": "open", "path": "/a\n\\xff\\\\", "flags": ["O_WRONLY", "O_CREAT"], "origin": "entrypoint", "pid": 7, "time": 1});
+        let expected =
+            json!({"kind": "open", "path": "/a\n\\xff\\\\", "flags": ["O_WRONLY", "O_CREAT"], "origin": "entrypoint", "pid": 7, "time": 1});
         assert_eq!(lines[0], expected);
-        assert_eq!((&lines[1]["remote"], &lines[1]["outcome"], &lines[1]["protocol"]), (&json!("[2001:db8::1]:443"), &json!("attempted"), &json!("TCP")));
+        assert_eq!(
+            (&lines[1]["remote"], &lines[1]["outcome"], &lines[1]["protocol"]),
+            (&json!("[2001:db8::1]:443"), &json!("attempted"), &json!("TCP"))
+        );
         assert_eq!(lines[2]["name"], json!("syscall_9999"));
         assert_eq!(lines.len(), 3);
     }

@@ -27,7 +27,14 @@ enum Watched {
 }
 
 /// A process with its children: by their cgroup if it holds nobody else, else one by one.
-pub(super) fn process(plan: &Plan, pid: u32, duration: Option<Duration>, session: Session, signals: &Signals, output: Output) -> Result<ExitCode, Error> {
+pub(super) fn process(
+    plan: &Plan,
+    pid: u32,
+    duration: Option<Duration>,
+    session: Session,
+    signals: &Signals,
+    output: Output,
+) -> Result<ExitCode, Error> {
     let tree = Processes::of_tree(pid);
     if tree.is_empty() {
         return Err(Error::Gone(pid));
@@ -44,11 +51,25 @@ pub(super) fn process(plan: &Plan, pid: u32, duration: Option<Duration>, session
 }
 
 /// A cgroup with all below it.
-pub(super) fn cgroup(plan: &Plan, path: &Path, duration: Option<Duration>, session: Session, signals: &Signals, output: Output) -> Result<ExitCode, Error> {
+pub(super) fn cgroup(
+    plan: &Plan,
+    path: &Path,
+    duration: Option<Duration>,
+    session: Session,
+    signals: &Signals,
+    output: Output,
+) -> Result<ExitCode, Error> {
     watch(plan, Watched::Cgroup(cgroup::by_path(path)?), duration, session, signals, output)
 }
 
-fn watch(plan: &Plan, mut watched: Watched, duration: Option<Duration>, mut session: Session, signals: &Signals, output: Output) -> Result<ExitCode, Error> {
+fn watch(
+    plan: &Plan,
+    mut watched: Watched,
+    duration: Option<Duration>,
+    mut session: Session,
+    signals: &Signals,
+    output: Output,
+) -> Result<ExitCode, Error> {
     let deadline = duration.map(|duration| Instant::now() + duration);
     let target = match &watched {
         Watched::Processes(tree) => Target { processes: tree.pids().into_iter().collect(), ..Target::default() },

@@ -80,7 +80,9 @@ impl Output {
                 }
             }
             Self::Device(path, mut file) => file.write_all(text.as_bytes()).map_err(|source| Error::File { path, source }),
-            Self::File(mut replacement) => replacement.commit(text).map_err(|source| Error::File { path: replacement.target.clone(), source }),
+            Self::File(mut replacement) => {
+                replacement.commit(text).map_err(|source| Error::File { path: replacement.target.clone(), source })
+            }
         }
     }
 }

@@ -1,10 +1,6 @@
 //! The kernel side, a ledger and a clock: what every kind of recording has.
 
-use std::{
-    path::PathBuf,
-    thread,
-    time::Duration,
-};
+use std::{path::PathBuf, thread, time::Duration};
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use nix::time::{ClockId, clock_gettime};
@@ -133,7 +129,9 @@ impl Session {
         }
         let failure = self.failure.take().or(unread);
         let period = match plan.subject {
-            Subject::Process { duration: Some(duration), .. } | Subject::Cgroup { duration: Some(duration), .. } => format!("{}s", duration.as_secs()),
+            Subject::Process { duration: Some(duration), .. } | Subject::Cgroup { duration: Some(duration), .. } => {
+                format!("{}s", duration.as_secs())
+            }
             _ => String::new(),
         };
         let recording = Recording {

@@ -125,7 +125,8 @@ mod tests {
         let deleted = folder.path().join("gone");
         fs::write(&deleted, "x").unwrap();
         let script = "exec 3<\"$0\" 4>>\"$1\"; rm \"$1\"; echo ready; exec cat";
-        let mut child = Command::new("sh").arg("-c").arg(script).args([&odd, &deleted]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            Command::new("sh").arg("-c").arg(script).args([&odd, &deleted]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let waits = |acts: &[Act]| acts.contains(&Act::Syscall { abi: Abi::Native, number: libc::SYS_read as u32 });
         let is_cat = |acts: &[Act]| acts.iter().any(|act| matches!(act, Act::Exec(exec) if exec.path.ends_with(b"/cat")));
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -142,7 +143,10 @@ mod tests {
         assert!(matches!(open(odd.as_os_str().as_bytes()), Some(Act::Open { flags, .. }) if flags & 3 == 0));
         let name = [deleted.as_os_str().as_bytes(), b" (deleted)"].concat();
         assert!(matches!(open(&name), Some(Act::Open { flags, .. }) if *flags & libc::O_APPEND.cast_unsigned() != 0), "{found:?}");
-        assert!(found.iter().any(|act| matches!(act, Act::Open { path, .. } if path.windows(7).any(|part| part == b"libc.so"))), "mapped files");
+        assert!(
+            found.iter().any(|act| matches!(act, Act::Open { path, .. } if path.windows(7).any(|part| part == b"libc.so"))),
+            "mapped files"
+        );
         assert!(!found.iter().any(|act| matches!(act, Act::Open { path, .. } if path.ends_with(b"/cat") || path.starts_with(b"pipe:"))));
         drop(child.stdin.take());
         child.wait().unwrap();

@@ -56,7 +56,8 @@ fn act(row: &Row, all: &[Row]) -> Option<Act> {
         State::Waits => Some(Act::Listen { protocol, address: local }),
         State::Connected => {
             // Who listens on the port was come to.
-            let served = all.iter().any(|other| other.protocol == protocol && other.state == State::Waits && other.local.port() == local.port());
+            let served =
+                all.iter().any(|other| other.protocol == protocol && other.state == State::Waits && other.local.port() == local.port());
             let direction = if served { Direction::Ingress } else { Direction::Egress };
             Some(Act::Flow { direction, protocol, local, remote, outcome: Outcome::Established })
         }
@@ -75,7 +76,12 @@ fn table(pid: u32) -> Vec<Row> {
         remote: entry.remote_address,
         state: match entry.state {
             TcpState::Listen => State::Waits,
-            TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2 | TcpState::CloseWait | TcpState::LastAck | TcpState::Closing => State::Connected,
+            TcpState::Established
+            | TcpState::FinWait1
+            | TcpState::FinWait2
+            | TcpState::CloseWait
+            | TcpState::LastAck
+            | TcpState::Closing => State::Connected,
             _ => State::Other,
         },
         inode: entry.inode,
@@ -116,7 +122,8 @@ mod tests {
             let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (server, _) = listener.accept().unwrap();
             let found = own();
-            let flow = |direction, local, remote| Act::Flow { direction, protocol: Protocol::TCP, local, remote, outcome: Outcome::Established };
+            let flow =
+                |direction, local, remote| Act::Flow { direction, protocol: Protocol::TCP, local, remote, outcome: Outcome::Established };
             let (ours, theirs) = (client.local_addr().unwrap(), listener.local_addr().unwrap());
             assert!(found.contains(&Act::Listen { protocol: Protocol::TCP, address: theirs }));
             assert!(found.contains(&flow(Direction::Egress, ours, theirs)), "{found:?}");
@@ -133,6 +140,12 @@ mod tests {
         let found = own();
         let (local, remote) = (client.local_addr().unwrap(), server.local_addr().unwrap());
         assert!(found.contains(&Act::Listen { protocol: Protocol::UDP, address: remote }));
-        assert!(found.contains(&Act::Flow { direction: Direction::Egress, protocol: Protocol::UDP, local, remote, outcome: Outcome::Established }));
+        assert!(found.contains(&Act::Flow {
+            direction: Direction::Egress,
+            protocol: Protocol::UDP,
+            local,
+            remote,
+            outcome: Outcome::Established
+        }));
     }
 }

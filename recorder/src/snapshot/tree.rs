@@ -34,7 +34,8 @@ impl Processes {
     /// Forgets those that have ended and adds their new children. Whether any still runs.
     pub fn refresh(&mut self) -> bool {
         self.add_children();
-        self.known.retain(|&pid, start| Process::new(pid.cast_signed()).ok().as_ref().and_then(facts).is_some_and(|(_, _, now)| now == *start));
+        self.known
+            .retain(|&pid, start| Process::new(pid.cast_signed()).ok().as_ref().and_then(facts).is_some_and(|(_, _, now)| now == *start));
         !self.is_empty()
     }
 
@@ -71,7 +72,12 @@ mod tests {
 
     #[test]
     fn a_tree_has_its_grandchildren_and_forgets_what_has_ended() {
-        let mut shell = Command::new("sh").args(["-c", "sh -c 'echo ready; read x' ; read y"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut shell = Command::new("sh")
+            .args(["-c", "sh -c 'echo ready; read x' ; read y"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let mut tree = Processes::of_tree(shell.id());

@@ -33,7 +33,10 @@ fn what_the_command_does_is_in_the_map_from_its_first_instruction() {
     assert_eq!(execs[0]["args"], json!(["cat", secret.to_str().unwrap()]));
     assert_eq!(execs[0]["origin"], "entrypoint");
     let opens = container["opens"].as_array().unwrap();
-    assert!(opens.iter().any(|open| open["path"].as_str().unwrap().ends_with("/odd\nname") || open["path"].as_str().unwrap().contains('⋯')), "{opens:?}");
+    assert!(
+        opens.iter().any(|open| open["path"].as_str().unwrap().ends_with("/odd\nname") || open["path"].as_str().unwrap().contains('⋯')),
+        "{opens:?}"
+    );
     assert!(opens.iter().any(|open| open["path"].as_str().unwrap().contains("libc.so")));
     assert!(!opens.iter().any(|open| open["path"].as_str().unwrap().contains("cgroup.procs")), "the recorder's own child is no container");
     for call in ["read", "write", "openat", "exit_group"] {
@@ -56,7 +59,10 @@ fn every_object_is_there_in_order_and_the_same_recording_gives_the_same_policies
             let places: Vec<usize> = kinds.iter().map(|kind| text.find(&format!("kind: {kind}\n")).unwrap()).collect();
             assert!(places.is_sorted(), "{places:?}");
             let egress = rig.object("NetworkNeighborhood")["spec"]["containers"][0]["egress"].clone();
-            assert_eq!((&egress[0]["peer"]["class"], &egress[0]["outcome"], &egress[0]["ports"][0]["port"]), (&json!("Self"), &json!("attempted"), &json!(9)));
+            assert_eq!(
+                (&egress[0]["peer"]["class"], &egress[0]["outcome"], &egress[0]["ports"][0]["port"]),
+                (&json!("Self"), &json!("attempted"), &json!(9))
+            );
             (rig.object("GeneratedNetworkPolicy")["spec"].clone(), rig.object("SeccompProfile")["spec"].clone())
         })
         .collect();
@@ -69,7 +75,8 @@ fn signals_reach_the_command() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
         let name = &signal.as_str()[3..];
         let rig = Rig::new();
-        let mut running = rig.start(&["--", "sh", "-c", &format!("trap 'echo got {name}; exit 3' {name}; echo ready; while :; do sleep 0.05; done")]);
+        let mut running =
+            rig.start(&["--", "sh", "-c", &format!("trap 'echo got {name}; exit 3' {name}; echo ready; while :; do sleep 0.05; done")]);
         running.wait_for_output("ready");
         running.signal(signal);
         let done = running.finish();

@@ -10,7 +10,7 @@ use std::{
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::rig::{Rig, send};
+use crate::rig::{Rig, send, wait_until};
 
 /// A shell that says `ready` and then does one line of its input after the other.
 struct Server {
@@ -44,17 +44,40 @@ impl Server {
     }
 }
 
+/// Cgroups of one name in every hierarchy; gone when dropped.
+struct Groups(Vec<PathBuf>);
+
+impl Groups {
+    fn create(name: &str) -> Self {
+        let roots = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(PathBuf::from);
+        let dirs: Vec<PathBuf> = roots.iter().filter(|root| root.join("cgroup.procs").exists()).map(|root| root.join(name)).collect();
+        dirs.iter().for_each(|dir| fs::create_dir(dir).unwrap());
+        Self(dirs)
+    }
+
+    fn put(&self, pid: u32) {
+        self.0.iter().for_each(|dir| fs::write(dir.join("cgroup.procs"), pid.to_string()).unwrap());
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        wait_until("an empty cgroup", || self.0.iter().all(|dir| fs::remove_dir(dir).is_ok() || !dir.exists()));
+    }
+}
+
 /// Begins to record and waits until the snapshot is taken.
 fn record(rig: &Rig, args: &[&str]) -> crate::rig::Running {
     let running = rig.start(args);
-    crate::rig::wait_until("the snapshot", || tracked(running.pid()));
+    wait_until("the snapshot", || tracked(running.pid()));
     running
 }
 
 /// The recorder says nothing when it is ready, but it then holds its programs and waits in a poll.
 fn tracked(pid: u32) -> bool {
     let links = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let programs = links.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target.to_string_lossy().contains("bpf-prog"))).count();
+    let programs =
+        links.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target.to_string_lossy().contains("bpf-prog"))).count();
     let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
     let waits = [libc::SYS_epoll_wait, libc::SYS_epoll_pwait, libc::SYS_ppoll, libc::SYS_epoll_pwait2, 7];
     programs > 0 && waits.iter().any(|number| call.starts_with(&format!("{number} ")))
@@ -84,19 +107,14 @@ fn a_running_process_is_followed_by_itself_with_its_children_and_its_past() {
 #[test]
 fn a_cgroup_is_recorded_until_the_time_is_over() {
     let rig = Rig::new();
+    let name = format!("runtimemap-test-existing-{}", std::process::id());
+    let groups = Groups::create(&name);
     let mut server = Server::start();
-    let name = format!("runtimemap-test-existing-{}", server.child.id());
-    let roots = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(PathBuf::from);
-    let dirs: Vec<PathBuf> = roots.iter().filter(|root| root.join("cgroup.procs").exists()).map(|root| root.join(&name)).collect();
-    for dir in &dirs {
-        fs::create_dir(dir).unwrap();
-        fs::write(dir.join("cgroup.procs"), server.child.id().to_string()).unwrap();
-    }
+    groups.put(server.child.id());
     let running = record(&rig, &["--cgroup", &format!("/{name}"), "--duration", "2s", "--name", "web"]);
     server.run("cat /etc/hosts > /dev/null");
     let done = running.finish();
     server.end();
-    crate::rig::wait_until("an empty cgroup", || dirs.iter().all(|dir| fs::remove_dir(dir).is_ok() || !dir.exists()));
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     assert_eq!((rig.condition("Interrupted"), rig.phase()), ("True".into(), "Complete".into()));
     assert!(rig.facts("exec").iter().any(|fact| fact["args"] == json!(["cat", "/etc/hosts"])));

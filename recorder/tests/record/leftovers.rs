@@ -32,7 +32,12 @@ fn the_first_signal_goes_to_the_leftovers() {
 fn the_second_signal_ends_the_recording_and_kills_nothing() {
     let rig = Rig::new();
     let pid_file = rig.path("pid");
-    let script = format!("setsid sh -c 'trap \"\" TERM INT; echo $$ > {}.new; mv {}.new {}; exec sleep 1000' & exit 4", pid_file.display(), pid_file.display(), pid_file.display());
+    let script = format!(
+        "setsid sh -c 'trap \"\" TERM INT; echo $$ > {}.new; mv {}.new {}; exec sleep 1000 >/dev/null 2>&1' & exit 4",
+        pid_file.display(),
+        pid_file.display(),
+        pid_file.display()
+    );
     let mut running = rig.start(&["--", "sh", "-c", &script]);
     running.wait_for_error("waiting for what it left running");
     wait_until("the daemon", || pid_file.exists());

@@ -2,6 +2,7 @@
 
 mod command;
 mod existing;
+mod flood;
 mod leftovers;
 mod refusals;
 mod rig;

@@ -19,7 +19,9 @@ fn a_command_that_is_not_there_is_127_and_one_that_cannot_run_126() {
     let rig = Rig::new();
     let plain = rig.path("plain");
     fs::write(&plain, "x").unwrap();
-    for (program, code, words) in [("no-such-program", 127, "No such file"), (plain.to_str().unwrap(), 126, "ermission denied"), ("/", 126, "ermission denied")] {
+    for (program, code, words) in
+        [("no-such-program", 127, "No such file"), (plain.to_str().unwrap(), 126, "ermission denied"), ("/", 126, "ermission denied")]
+    {
         let done = rig.record(&["--", program]);
         assert_eq!(done.code, Some(code), "{program}: {}", done.stderr);
         assert!(one_line(&done.stderr) && done.stderr.contains(words) && done.stderr.contains(program), "{}", done.stderr);
@@ -72,7 +74,12 @@ fn a_full_disk_is_125_and_said() {
 
 #[test]
 fn wrong_flags_are_125_since_lower_ones_are_the_commands() {
-    for args in [&["record"][..], &["record", "--nonsense", "--", "true"], &["record", "--pid", "1", "--", "true"], &["record", "--name", "A", "--", "true"]] {
+    for args in [
+        &["record"][..],
+        &["record", "--nonsense", "--", "true"],
+        &["record", "--pid", "1", "--", "true"],
+        &["record", "--name", "A", "--", "true"],
+    ] {
         let done = Command::new(BINARY).args(args).output().unwrap();
         assert_eq!(done.status.code(), Some(125), "{args:?}");
         assert!(!done.stderr.is_empty());

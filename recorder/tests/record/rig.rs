@@ -69,7 +69,8 @@ impl Rig {
     /// The object of a kind from the map.
     pub(crate) fn object(&self, kind: &str) -> Value {
         let text = fs::read_to_string(self.path("map.yaml")).unwrap();
-        let found = text.split("\n---\n").map(|document| serde_saphyr::from_str::<Value>(document).unwrap()).find(|object| object["kind"] == kind);
+        let found =
+            text.split("\n---\n").map(|document| serde_saphyr::from_str::<Value>(document).unwrap()).find(|object| object["kind"] == kind);
         found.unwrap_or_else(|| panic!("no {kind} in {text}"))
     }
 
@@ -83,7 +84,10 @@ impl Rig {
     pub(crate) fn condition(&self, kind: &str) -> String {
         let profile = self.object("ApplicationProfile");
         let conditions = profile["status"]["conditions"].as_array().unwrap().clone();
-        conditions.iter().find(|condition| condition["type"] == kind).map_or(String::new(), |condition| condition["status"].as_str().unwrap().to_owned())
+        conditions
+            .iter()
+            .find(|condition| condition["type"] == kind)
+            .map_or(String::new(), |condition| condition["status"].as_str().unwrap().to_owned())
     }
 
     pub(crate) fn phase(&self) -> String {
@@ -158,7 +162,7 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "{what} did not come about");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -81,7 +81,10 @@ fn the_command_has_the_terminal() {
 fn ctrl_z_gives_the_shell_its_terminal_back_and_fg_goes_on() {
     let rig = Rig::new();
     let map = rig.path("map.yaml");
-    let line = format!("bash -i -c 'set -m; {BINARY} record --output {} -- sh -c \"echo ready; sleep 1; echo done\"; echo shell has it; fg; echo code $?'", map.display());
+    let line = format!(
+        "bash -i -c 'set -m; {BINARY} record --output {} -- sh -c \"echo ready; sleep 1; echo done\"; echo shell has it; fg; echo code $?'",
+        map.display()
+    );
     let mut terminal = Terminal::run(&line);
     terminal.wait_for("ready");
     terminal.press(26);
