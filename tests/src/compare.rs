@@ -1,7 +1,5 @@
 //! Both sides of one run against each other.
 
-use std::collections::BTreeSet;
-
 use crate::{
     sets::{Column, Sets},
     witness::Witness,
@@ -56,33 +54,44 @@ fn percent(part: usize, whole: usize) -> f64 {
     if whole == 0 { 100.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
-/// Compares one column. Lines that an exception covers count on neither side.
+/// Compares one column. Lines that an exception covers count on neither side; a doubtful one counts if it is recorded.
 pub fn score(column: Column, witness: &Witness, recorded: &Sets, exceptions: &[Exception]) -> Score {
-    let (truth, recorded) = (witness.sets.get(column), recorded.get(column));
+    let recorded = recorded.get(column);
+    let mut truth = witness.sets.get(column).clone();
     let mut excepted: Vec<(&'static str, usize)> = Vec::new();
+    for ((_, line), cause) in witness.doubtful.iter().filter(|((of, _), _)| *of == column) {
+        if recorded.contains(line) {
+            truth.insert(line.clone());
+        } else {
+            count(&mut excepted, cause);
+        }
+    }
     let mut without = |difference: Vec<&String>| -> Vec<String> {
         difference
             .into_iter()
             .filter(|line| {
-                let doubt = witness.doubtful.get(&(column, (*line).clone())).copied();
                 let known = exceptions
                     .iter()
                     .find(|exception| exception.column == column && (exception.covers)(line))
                     .map(|exception| exception.cause);
-                let Some(cause) = doubt.or(known) else { return true };
-                match excepted.iter_mut().find(|(other, _)| *other == cause) {
-                    Some((_, count)) => *count += 1,
-                    None => excepted.push((cause, 1)),
-                }
+                let Some(cause) = known else { return true };
+                count(&mut excepted, cause);
                 false
             })
             .cloned()
             .collect()
     };
     let missing = without(truth.difference(recorded).collect());
-    let surplus = without(recorded.difference(truth).collect());
-    let both = truth.intersection(recorded).collect::<BTreeSet<_>>().len();
+    let surplus = without(recorded.difference(&truth).collect());
+    let both = truth.intersection(recorded).count();
     Score { column, truth: both + missing.len(), recorded: both + surplus.len(), missing, surplus, excepted }
+}
+
+fn count(excepted: &mut Vec<(&'static str, usize)>, cause: &'static str) {
+    match excepted.iter_mut().find(|(other, _)| *other == cause) {
+        Some((_, count)) => *count += 1,
+        None => excepted.push((cause, 1)),
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +129,9 @@ mod tests {
     fn a_doubtful_line_may_be_recorded_or_not() {
         let mut witness = Witness { sets: sets(&["read"]), ..Witness::default() };
         witness.doubtful.insert((Column::Syscalls, "futex".into()), "why");
-        assert!(score(Column::Syscalls, &witness, &sets(&["read"]), &[]).perfect());
+        let without = score(Column::Syscalls, &witness, &sets(&["read"]), &[]);
+        assert!(without.perfect());
+        assert_eq!(without.excepted, [("why", 1)]);
         assert!(score(Column::Syscalls, &witness, &sets(&["read", "futex"]), &[]).perfect());
     }
 }

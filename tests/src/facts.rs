@@ -43,8 +43,16 @@ fn fact(line: &str, sets: &mut Sets) -> Result<()> {
             let granted = fact["granted"].as_bool().context("granted is missing")?;
             sets.insert(Column::Capabilities, format!("{} {}", text(&fact, "name")?, if granted { "granted" } else { "denied" }));
         }
-        // Names have no witness here: strace shows bytes, not answers.
-        "dns" => {}
+        "dns" => {
+            let addresses = texts(&fact, "addresses")?;
+            // A name that stands for nothing.
+            if !addresses.is_empty() {
+                sets.insert(
+                    Column::Names,
+                    format!("{} is {} says {}", text(&fact, "name")?, addresses.join(" and "), text(&fact, "server")?),
+                );
+            }
+        }
         "left" => bail!("a process left the recording"),
         other => bail!("a fact of an unknown kind {other}"),
     }

@@ -25,11 +25,14 @@ pub enum Column {
     Capabilities,
     /// System calls that a filter refused.
     Denied,
+    /// Names resolved, with their addresses and who told them.
+    Names,
 }
 
 impl Column {
     /// All of them, as the table shows them.
-    pub const ALL: [Self; 7] = [Self::Syscalls, Self::Execs, Self::Opens, Self::Peers, Self::Listens, Self::Capabilities, Self::Denied];
+    pub const ALL: [Self; 8] =
+        [Self::Syscalls, Self::Execs, Self::Opens, Self::Peers, Self::Listens, Self::Capabilities, Self::Denied, Self::Names];
 }
 
 impl fmt::Display for Column {
@@ -42,6 +45,7 @@ impl fmt::Display for Column {
             Self::Listens => "listens",
             Self::Capabilities => "capabilities",
             Self::Denied => "denied",
+            Self::Names => "names",
         })
     }
 }

@@ -83,7 +83,7 @@ pub fn witness(events: &[Event<'_>], first: u32, directory: &Path) -> Result<Wit
             continue;
         }
         let compat = processes.compat(call).map_err(at)?;
-        let line = sets::syscall(compat, name::kernels(compat, call.name));
+        let line = sets::syscall(compat, &name::kernels(compat, call.name));
         if call.outcome == Outcome::Never && !ENDLESS.contains(&call.name) {
             seen.doubtful.insert((Column::Syscalls, line), KILLED_AT_ENTRY);
         } else {

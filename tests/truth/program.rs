@@ -64,7 +64,7 @@ pub(crate) struct Run {
 impl Run {
     /// A program that needs nothing more.
     pub(crate) fn new<S: Into<OsString>>(command: impl IntoIterator<Item = S>) -> Self {
-        let columns = Column::ALL.into_iter().filter(|column| *column != Column::Capabilities).collect();
+        let columns = Column::ALL.into_iter().filter(|column| !matches!(column, Column::Capabilities | Column::Names)).collect();
         Self {
             command: command.into_iter().map(Into::into).collect(),
             strings: 512,

@@ -121,9 +121,10 @@ fn start(run: &Run, folder: &Path, recorder: &Path, facts: &Path, output: &Path)
 }
 
 fn watch(process: u32, strings: usize, log: &Path) -> Result<Child> {
-    let arguments: [OsString; 8] = [
+    let arguments: [OsString; 9] = [
         "-f".into(),
         "-y".into(),
+        "--decode-pids=pidns".into(),
         "-s".into(),
         strings.to_string().into(),
         "-o".into(),

@@ -52,6 +52,8 @@ impl<'a> Call<'a> {
     /// The number it gave, if it succeeded.
     pub fn number(&self) -> Option<i64> {
         let value = self.value()?;
+        // In a namespace of its own a process sees another number than strace: `2 /* 10480 in strace's PID NS */`.
+        let value = value.split_once("/* ").filter(|(_, rest)| rest.ends_with("in strace's PID NS */")).map_or(value, |(_, rest)| rest);
         let digits = value.split(['<', ' ']).next()?;
         digits.parse().ok()
     }

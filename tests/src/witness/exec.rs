@@ -19,6 +19,8 @@ use super::process::Process;
 /// Longest first line of a script that the kernel reads.
 const HEAD: u64 = 256;
 const SELF: &[u8] = b"/proc/self/exe";
+/// How the kernel marks a path whose file has no name any more.
+const DELETED: &[u8] = b" (deleted)";
 
 /// The line of a successful exec.
 pub(super) fn line(call: &Call<'_>, process: &mut Process) -> Result<String, Unreadable> {
@@ -32,7 +34,11 @@ pub(super) fn line(call: &Call<'_>, process: &mut Process) -> Result<String, Unr
         // The kernel gives an empty first argument to whom gives none.
         argv.push(Vec::new());
     }
-    let path = if given == SELF { process.program.clone() } else { resolved(&process.join(&given))? };
+    let path = match given.as_slice() {
+        SELF => process.program.clone(),
+        given if given.ends_with(DELETED) => given.to_vec(),
+        given => resolved(&process.join(given))?,
+    };
     let (mut program, mut name) = (path.clone(), given);
     while let Some(Shebang { interpreter, argument }) = shebang(&program)? {
         argv[0] = name;
@@ -49,33 +55,37 @@ pub(super) fn line(call: &Call<'_>, process: &mut Process) -> Result<String, Unr
     Ok(sets::exec(&escape(&path), &interpreter, &sets::escaped(&argv)))
 }
 
-/// The path of execveat: relative to a descriptor, or the descriptor itself.
+/// The path of execveat: relative to a descriptor, or the descriptor itself, which may have no name any more.
 fn given_at(arguments: &[&str]) -> Result<Vec<u8>, Unreadable> {
     let given = quoted(arguments[1])?;
     if given.starts_with(b"/") || (arguments[0].starts_with("AT_FDCWD") && !given.is_empty()) {
         return Ok(given);
     }
-    let (base, _) = descriptor_path(arguments[0])?.ok_or_else(|| Unreadable::new("a descriptor without path", arguments[0]))?;
-    Ok(if given.is_empty() { base } else { [base.as_slice(), b"/", &given].concat() })
+    let (base, deleted) = descriptor_path(arguments[0])?.ok_or_else(|| Unreadable::new("a descriptor without path", arguments[0]))?;
+    Ok(match (given.is_empty(), deleted) {
+        (true, true) => [base.as_slice(), DELETED].concat(),
+        (true, false) => base,
+        (false, _) => [base.as_slice(), b"/", &given].concat(),
+    })
 }
 
-/// The path without links. One that is too long to look up stays as it is.
+/// The path without links. One that cannot be looked up, being too long or in mounts that are gone, stays as it was given.
 pub(super) fn resolved(path: &[u8]) -> Result<Vec<u8>, Unreadable> {
-    let found = fs::canonicalize(Path::new(OsStr::from_bytes(path)));
-    if found.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidFilename) {
-        return Ok(path.to_vec());
+    match fs::canonicalize(Path::new(OsStr::from_bytes(path))) {
+        Ok(found) => Ok(found.into_os_string().into_vec()),
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidFilename | ErrorKind::NotFound) => Ok(path.to_vec()),
+        Err(error) => Err(Unreadable::new(&format!("failed to look up a path, {error}"), &escape(path))),
     }
-    found
-        .map(|path| path.into_os_string().into_vec())
-        .map_err(|error| Unreadable::new(&format!("no such path any more, {error}"), &escape(path)))
 }
 
+/// The program's first bytes; none if it is gone. Should that be a 32-bit program, strace says so.
 fn head(path: &[u8]) -> Result<Vec<u8>, Unreadable> {
     let mut head = Vec::new();
-    File::open(Path::new(OsStr::from_bytes(path)))
-        .and_then(|file| file.take(HEAD).read_to_end(&mut head))
-        .map_err(|error| Unreadable::new(&format!("failed to read the program, {error}"), &escape(path)))?;
-    Ok(head)
+    match File::open(Path::new(OsStr::from_bytes(path))).and_then(|file| file.take(HEAD).read_to_end(&mut head)) {
+        Ok(_) => Ok(head),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Unreadable::new(&format!("failed to read the program, {error}"), &escape(path))),
+    }
 }
 
 /// A script's interpreter, and the one argument that its first line may give.
@@ -95,7 +105,7 @@ fn shebang(path: &[u8]) -> Result<Option<Shebang>, Unreadable> {
 
 fn is_32_bit(path: &[u8]) -> Result<bool, Unreadable> {
     let head = head(path)?;
-    if !head.starts_with(b"\x7fELF") {
+    if !head.is_empty() && !head.starts_with(b"\x7fELF") {
         return Err(Unreadable::new("neither a script nor an ELF file", &escape(path)));
     }
     Ok(head.get(4) == Some(&1))

@@ -5,7 +5,7 @@ mod stream;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use crate::{
@@ -129,13 +129,17 @@ impl Sockets {
     }
 
     fn went(&mut self, protocol: &str, remote: SocketAddr, outcome: &str) {
-        // The kernel takes "any address" as a destination for this machine itself.
-        let remote = match remote.ip() {
-            IpAddr::V4(address) if address.is_unspecified() => SocketAddr::new(IpAddr::from([127, 0, 0, 1]), remote.port()),
-            IpAddr::V6(address) if address.is_unspecified() => SocketAddr::new(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1u16]), remote.port()),
-            _ => remote,
-        };
-        self.sets.insert(Column::Peers, sets::egress(protocol, remote, outcome));
+        self.sets.insert(Column::Peers, sets::egress(protocol, reached(remote), outcome));
+    }
+}
+
+/// Where a packet to this address goes: the kernel takes "any address" as a destination for this machine itself.
+fn reached(remote: SocketAddr) -> SocketAddr {
+    let remote = sets::unmapped(remote);
+    match remote.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), remote.port()),
+        IpAddr::V6(address) if address.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), remote.port()),
+        _ => remote,
     }
 }
 

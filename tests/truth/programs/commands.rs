@@ -9,8 +9,15 @@ use crate::program::{Prepared, Run, need};
 
 use super::Entry;
 
-pub(super) const PROGRAMS: &[Entry] =
-    &[("shell pipeline", pipeline), ("scripts", scripts), ("tar", tar), ("gcc", gcc), ("busybox", busybox)];
+pub(super) const PROGRAMS: &[Entry] = &[
+    ("shell pipeline", pipeline),
+    ("scripts", scripts),
+    ("tar", tar),
+    ("gcc", gcc),
+    ("busybox", busybox),
+    ("mounts", mounts),
+    ("namespaces", namespaces),
+];
 
 fn pipeline(_: &Path) -> Result<Prepared> {
     Run::shell(
@@ -71,4 +78,16 @@ fn busybox(_: &Path) -> Result<Prepared> {
         "ls / | busybox wc -l; busybox cat /etc/hostname; busybox find /etc/apt > list".into(),
     ])
     .prepared()
+}
+
+fn mounts(folder: &Path) -> Result<Prepared> {
+    need!("unshare");
+    fs::write(folder.join("mounts.sh"), include_str!("sources/mounts.sh"))?;
+    Run::new(["unshare", "--mount", "/bin/sh", "mounts.sh"]).prepared()
+}
+
+fn namespaces(_: &Path) -> Result<Prepared> {
+    need!("unshare");
+    let line = "hostname elsewhere; cat /proc/self/comm; (cat /etc/hostname; /bin/true) & wait";
+    Run::new(["unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--cgroup", "--mount-proc", "/bin/sh", "-c", line]).prepared()
 }

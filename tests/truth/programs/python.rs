@@ -14,6 +14,9 @@ pub(super) const PROGRAMS: &[Entry] = &[
     ("python files", files),
     ("python chroot", chroot),
     ("python tcp", |folder| script(folder, include_str!("sources/tcp.py"))),
+    ("python odd", |folder| script(folder, include_str!("sources/odd.py"))),
+    ("python names", names),
+    ("python netns", |folder| script(folder, include_str!("sources/netns.py"))),
     ("python udp", |folder| script(folder, include_str!("sources/udp.py"))),
 ];
 
@@ -34,6 +37,23 @@ fn script(folder: &Path, source: &str) -> Result<Prepared> {
     }
     fs::write(folder.join("script.py"), source)?;
     Run::new([python.as_os_str(), "-I".as_ref(), "-B".as_ref(), "script.py".as_ref()]).prepared()
+}
+
+/// strace shows bytes and no names; who wrote the script knows them.
+fn names(folder: &Path) -> Result<Prepared> {
+    let names = [
+        "alias.example is 192.0.2.9 says 127.0.0.77:53",
+        "capitals.example is 192.0.2.10 says 127.0.0.77:53",
+        "plain.example is 192.0.2.7 and 192.0.2.8 says 127.0.0.77:53",
+        "plain.example is 2001:db8::7 says 127.0.0.77:53",
+    ];
+    Ok(match script(folder, include_str!("sources/names.py"))? {
+        Prepared::Run(mut run) => {
+            run.columns.push(Column::Names);
+            Prepared::Run(run.own(Column::Names, names.map(str::to_owned)))
+        }
+        other @ (Prepared::Done(_) | Prepared::Missing(_)) => other,
+    })
 }
 
 fn chroot(folder: &Path) -> Result<Prepared> {

@@ -54,6 +54,12 @@ fn errors_restarts_and_calls_without_return_are_told_apart() {
 }
 
 #[test]
+fn a_child_in_a_namespace_of_its_own_has_the_number_that_strace_knows() {
+    let calls = calls("1 vfork() = 2 /* 10480 in strace's PID NS */\n");
+    assert_eq!(calls[0].number(), Some(10480));
+}
+
+#[test]
 fn an_exec_by_a_thread_ends_under_the_leaders_pid() {
     let events = parse(concat!(
         "21 futex(0x1, FUTEX_WAIT, 2 <unfinished ...>\n",

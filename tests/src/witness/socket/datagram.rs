@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::strace::{Call, Outcome, Unreadable, fields, split};
 
-use super::{Sockets, address};
+use super::{Sockets, address, reached};
 
 impl Sockets {
     pub(super) fn datagram(&mut self, inode: &str, call: &Call<'_>, arguments: &[&str]) -> Result<(), Unreadable> {
@@ -47,7 +47,8 @@ impl Sockets {
 
     fn spoke(&mut self, inode: &str, remote: Option<SocketAddr>, sent: bool) -> Result<(), Unreadable> {
         let Some(socket) = self.sockets.get_mut(inode) else { return Ok(()) };
-        let remote = remote.or(socket.remote).ok_or_else(|| Unreadable::new("a datagram whose peer the log does not name", inode))?;
+        let remote =
+            remote.or(socket.remote).map(reached).ok_or_else(|| Unreadable::new("a datagram whose peer the log does not name", inode))?;
         if !socket.spoken.insert(remote) {
             return Ok(());
         }

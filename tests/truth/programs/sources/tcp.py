@@ -54,6 +54,19 @@ for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
 both = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
 with socket.create_connection(("127.0.0.1", both.getsockname()[1])):
     both.accept()
+# Multipath TCP, seen as the connections it is made of.
+try:
+    paths = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+except OSError:
+    paths = None
+if paths:
+    paths.bind(("127.0.0.1", 0))
+    paths.listen()
+    client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+    client.connect(paths.getsockname())
+    paths.accept()[0].send(b"x")
+    client.recv(1)
+    client.close()
 # No way there: the kernel says so before it sends anything.
 lost = socket.socket(socket.AF_INET6)
 lost.settimeout(0.2)

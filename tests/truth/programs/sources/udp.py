@@ -31,3 +31,22 @@ for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
     # Sent into the void: somebody was still spoken to.
     nobody = socket.socket(family, socket.SOCK_DGRAM)
     nobody.sendto(b"5", (host, 9))
+
+# An IPv4 peer of a socket for both families, and "any address" for a destination.
+both = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+both.bind(("::", 0))
+port = both.getsockname()[1]
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.sendto(b"6", ("0.0.0.0", port))
+_, peer = both.recvfrom(10)
+both.sendto(b"7", peer)
+client.recvfrom(10)
+mapped = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+mapped.sendto(b"8", ("::ffff:127.0.0.1", port))
+both.recvfrom(10)
+# Larger than most networks carry in one piece, and nothing at all.
+client.sendto(b"9" * 60000, ("127.0.0.1", port))
+both.recvfrom(65535)
+client.sendto(b"", ("127.0.0.1", port))
+both.recvfrom(10)
