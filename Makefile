@@ -25,8 +25,10 @@ export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
 # The parts of `make test`, in the order in which they run. Each is a target of its own.
 PARTS := format lint scripts deny unit docs ebpf kernel plugin truth kernels
-# Integration tests that need neither root nor kubectl: all but those of the parts of that name.
-UNIT_TESTS := $(filter-out kernel% plugin%,$(basename $(notdir $(wildcard tests/*.rs */tests/*.rs))))
+# Integration tests of the part `unit`: all but the recorder's, which need this kernel, and those named plugin*, which need kubectl.
+UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds policy kubectl-runtimemap,$(name)/tests/*.rs))))
+UNIT_TESTS += $(foreach name,crds policy kubectl-runtimemap,$(notdir $(patsubst %/main.rs,%,$(wildcard $(name)/tests/*/main.rs))))
+UNIT_TESTS := $(filter-out plugin%,$(UNIT_TESTS))
 
 define needs_root
 @[ "$$(id -u)" = 0 ] || { echo "$@: loads eBPF programs, which needs root; run it as root, or leave it out: make test WITHOUT=$@" >&2; exit 1; }
@@ -92,7 +94,7 @@ ebpf: build ## part: the eBPF objects build and hold what they should
 .PHONY: kernel
 kernel: ## part: programs loaded into this kernel see what they should (root)
 	$(needs_root)
-	cargo test -p runtimemap-recorder --test 'kernel*'
+	cargo test -p runtimemap-recorder --test '*'
 
 .PHONY: plugin
 plugin: build ## part: the plugin, run by the real kubectl

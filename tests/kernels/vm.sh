@@ -14,6 +14,7 @@
 # 124 when the deadline passed, 125 when the machine did not come so far (the end of its console is then shown).
 # No hardware virtualization is needed: QEMU interprets the machine.
 set -euo pipefail
+trap 'echo "vm: line $LINENO failed" >&2' ERR
 
 here=$(cd "$(dirname "$0")" && pwd)
 die() { echo "vm: $*" >&2; exit 125; }
@@ -53,7 +54,10 @@ done
 kernel=$("$here/fetch.sh" "$series") || die "there is no kernel $series to boot"
 version=$(cat "$kernel/version")
 work=$(mktemp -d "${TMPDIR:-/tmp}/runtimemap-vm.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+qemu=
+trap 'if [ -n "$qemu" ]; then kill "$qemu" || true; fi; rm -rf "$work"' EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
 tree=$work/tree
 
 put() { # SRC DST
@@ -90,8 +94,8 @@ for program in "${programs[@]}"; do
     [ -x "$source" ] || die "$source is no program"
     put "$source" "$target"
     # ldd fails for a static program, which needs nothing more.
-    { ldd "$source" 2>/dev/null || true; } | grep -o '/[^ ]*' | sort -u | while read -r library; do
-        [ -e "$tree$library" ] || put "$library" "$library"
+    { ldd "$source" 2>/dev/null || true; } | sed -n 's|^[^/]*\(/[^ ]*\).*|\1|p' | sort -u | while read -r library; do
+        if [ ! -e "$tree$library" ]; then put "$library" "$library"; fi
     done
 done
 for file in "${files[@]}"; do
@@ -115,8 +119,12 @@ machine=(qemu-system-x86_64 -accel "tcg,thread=multi" -cpu qemu64 -smp "$cpus" -
     -chardev "file,id=console,path=$work/console" -serial chardev:console
     -chardev stdio,id=output,signal=off -serial chardev:output
     -chardev "file,id=status,path=$work/status" -serial chardev:status)
+# In the background, so that whoever ends this script ends the machine with it.
+timeout --foreground --kill-after=5 "$seconds" "${machine[@]}" </dev/null &
+qemu=$!
 outcome=0
-timeout --kill-after=5 "$seconds" "${machine[@]}" </dev/null || outcome=$?
+wait "$qemu" || outcome=$?
+qemu=
 
 status=$(tr -d '\r\n' <"$work/status" 2>/dev/null || true)
 case $status in

@@ -1,0 +1,89 @@
+# What is run in each virtual machine: one result line per program (see run.sh). The shell is busybox's.
+# shellcheck shell=dash
+
+recorder=/bin/runtimemap-recorder
+
+# result NAME STATUS: what run.sh reads.
+result() {
+    if [ "$2" = 0 ]; then echo "RESULT passed $1"; else echo "RESULT failed $1"; fi
+}
+
+# attempt NAME COMMAND…: passes if COMMAND does; its output is shown only if it fails.
+attempt() {
+    attempt_name=$1
+    shift
+    if "$@" >/tmp/said 2>&1; then
+        result "$attempt_name" 0
+    else
+        result "$attempt_name" 1
+        sed 's/^/    /' /tmp/said | tail -40
+    fi
+}
+
+# record NAME COMMAND…: leaves the map in /tmp/NAME.yaml. The exit status is COMMAND's, 125 if the recorder failed.
+record() {
+    record_name=$1
+    shift
+    # shellcheck disable=SC2086 # AVOID is a list of options
+    $recorder record --quiet ${AVOID:-} --name "$record_name" --output "/tmp/$record_name.yaml" -- "$@"
+}
+
+# holds FILE PATTERN…: every pattern is somewhere in it.
+holds() {
+    file=$1
+    shift
+    for pattern in "$@"; do
+        grep -Eq -- "$pattern" "$file" || { echo "$file lacks $pattern"; sed -n '1,150p' "$file"; return 1; }
+    done
+}
+
+files() {
+    record files sh -c 'cat /etc/hosts >/tmp/copy' || return 1
+    holds /tmp/files.yaml '/etc/hosts' '/tmp/copy' '/bin/busybox' 'O_CREAT'
+}
+
+failed_open() {
+    record failed-open sh -c 'cat /etc/nothing-here' && return 1
+    ! grep -q 'path: /etc/nothing-here' /tmp/failed-open.yaml
+}
+
+# 1C03 is 7171; the client tries once somebody listens.
+tcp() {
+    # shellcheck disable=SC2016 # for the recorded shell
+    record tcp sh -c 'nc -l -p 7171 </dev/null >/dev/null &
+        for _ in $(seq 1000); do if grep -q :1C03 /proc/net/tcp /proc/net/tcp6; then break; fi; done
+        nc 127.0.0.1 7171 </etc/hosts; wait' || return 1
+    holds /tmp/tcp.yaml '7171' '127\.0\.0\.1'
+}
+
+# The facts of the program, without what differs from run to run.
+facts() {
+    grep -Ev 'firstSeen|startedAt|completesAt|uid|observedGeneration|lastTransitionTime' "$1"
+}
+
+climb() {
+    rm -rf /tmp/ladder
+    mkdir /tmp/ladder
+    record ladder bash /ladder.bash
+}
+
+# Every rung of a ladder sees what the first one saw, of real programs that open, write, look around, connect and use privileges.
+ladders() {
+    climb || return 1
+    holds /tmp/ladder.yaml 'CHOWN' 'SYS_CHROOT' '/usr/bin/tar' '/tmp/ladder/etc.tar' '7272' || return 1
+    facts /tmp/ladder.yaml >/tmp/first
+    for AVOID in '--avoid fexit/do_filp_open --avoid fexit/cap_capable' \
+        '--avoid fexit/do_filp_open --avoid fexit/cap_capable --avoid kprobe/do_filp_open'; do
+        climb || return 1
+        facts /tmp/ladder.yaml >/tmp/other
+        diff /tmp/first /tmp/other || { echo "differs with $AVOID"; return 1; }
+    done
+}
+
+attempt btf test -s /sys/kernel/btf/vmlinux
+attempt sctp grep -q '^sctp ' /proc/modules
+attempt check $recorder check
+attempt files files
+attempt failed-open failed_open
+attempt tcp tcp
+attempt ladders ladders
