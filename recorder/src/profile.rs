@@ -5,14 +5,15 @@ mod neighborhood;
 mod status;
 
 use k8s_openapi::{
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, Time},
     jiff::Timestamp,
 };
 use runtimemap_crds::{
     ApplicationProfile, ApplicationProfileSpec, Counts, LossCause, Merge, NetworkNeighborhood, NetworkNeighborhoodSpec, Object,
-    SeccompProfile, WorkloadReference,
+    WorkloadReference,
     collapse::{self, Thresholds},
 };
+use runtimemap_policy::{network, seccomp};
 
 use crate::{ledger::Ledger, syscall};
 
@@ -59,7 +60,7 @@ pub struct Recording {
 pub fn assemble(recording: &Recording, ledger: Ledger, thresholds: &Thresholds) -> Vec<Object> {
     let workload = WorkloadReference { kind: "Command".to_owned(), name: recording.name.clone(), ..WorkloadReference::default() };
     let mut notes = status::Notes::of(&ledger);
-    let network = neighborhood::container(&recording.name, &ledger.network);
+    let neighbors = neighborhood::container(&recording.name, &ledger.network);
     let container = application::container(&recording.name, ledger, &mut notes);
     let mut spec = ApplicationProfileSpec {
         workload: workload.clone(),
@@ -70,7 +71,12 @@ pub fn assemble(recording: &Recording, ledger: Ledger, thresholds: &Thresholds) 
     notes.truncated.extend(collapse::close(&mut spec, thresholds));
     let mut status = status::status(recording, &notes);
 
-    let neighborhood_spec = NetworkNeighborhoodSpec { workload, containers: vec![network], ..NetworkNeighborhoodSpec::default() };
+    let neighborhood_spec = NetworkNeighborhoodSpec {
+        workload,
+        pod_selector: pod_selector(&recording.name),
+        containers: vec![neighbors],
+        ..NetworkNeighborhoodSpec::default()
+    };
     status.counts = Counts { peers: neighborhood_spec.counts().peers, ..spec.counts() };
 
     let mut profile = ApplicationProfile::new(&object_name(recording), spec);
@@ -80,11 +86,14 @@ pub fn assemble(recording: &Recording, ledger: Ledger, thresholds: &Thresholds) 
     let mut neighborhood = NetworkNeighborhood::new(&object_name(recording), neighborhood_spec.merge(NetworkNeighborhoodSpec::default()));
     neighborhood.metadata = metadata(recording);
     neighborhood.status = Some(status);
-    let mut policy = runtimemap_crds::GeneratedNetworkPolicy::default();
-    let mut seccomp = SeccompProfile::new("", runtimemap_crds::SeccompProfileSpec::default());
-    policy.metadata = metadata(recording);
-    seccomp.metadata = metadata(recording);
+    let policy = network::object(&neighborhood, &network::Options::default());
+    let seccomp = seccomp::generate(&profile, &seccomp::Options::default());
     vec![profile.into(), neighborhood.into(), policy.into(), seccomp.into()]
+}
+
+/// Without a cluster, the label that Kubernetes recommends for an application's name.
+fn pod_selector(name: &str) -> LabelSelector {
+    LabelSelector { match_labels: Some([("app.kubernetes.io/name".to_owned(), name.to_owned())].into()), match_expressions: None }
 }
 
 fn object_name(recording: &Recording) -> String {
