@@ -21,9 +21,9 @@ pub enum Error {
 ///
 /// # Errors
 /// If a hook that is needed does not load.
-pub fn table(avoid: Vec<String>) -> Result<String, Error> {
+pub fn table(avoid: &[String]) -> Result<String, Error> {
     let identity = cgroup::identity()?;
-    let kernel = Kernel::load(record::options(&avoid)?)?;
+    let kernel = Kernel::load(record::options(avoid)?)?;
     let by = identity.controller.map_or("cgroup v2".to_owned(), |controller| format!("cgroup v1 of {controller}"));
     let mut text = format!("containers told apart by: {by}, hierarchy {} at {}\n", identity.hierarchy_id, identity.mount.display());
     text.push_str(&format!("records reach the recorder through: {}\n\n", kernel.output()));

@@ -99,10 +99,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.verb {
         Verb::Record(flags) => match plan::check(flags) {
-            Ok(plan) => record::run(plan).unwrap_or_else(|error| fail(&error, error.status())),
+            Ok(plan) => record::run(&plan).unwrap_or_else(|error| fail(&error, error.status())),
             Err(error) => fail(&error, FAILED),
         },
-        Verb::Check(flags) => match check::table(flags.avoid) {
+        Verb::Check(flags) => match check::table(&flags.avoid) {
             Ok(text) => print(&text),
             Err(error) => fail(&error, FAILED),
         },

@@ -123,18 +123,18 @@ impl Error {
 ///
 /// # Errors
 /// If anything but the command failed.
-pub fn run(plan: Plan) -> Result<ExitCode, Error> {
+pub fn run(plan: &Plan) -> Result<ExitCode, Error> {
     // Capabilities without root are root enough; the kernel says so itself when the programs are loaded.
     if !nix::unistd::geteuid().is_root() && !may_load() {
         return Err(Error::NotRoot);
     }
     let output = Output::prepare(plan.output.as_deref())?;
     let signals = Signals::take().map_err(Error::Signals)?;
-    let session = Session::open(&plan)?;
+    let session = Session::open(plan)?;
     match &plan.subject {
-        Subject::Command { argv, stopped } => command(&plan, argv, *stopped, session, signals, output),
-        Subject::Process { pid, duration } => existing::process(&plan, *pid, *duration, session, &signals, output),
-        Subject::Cgroup { path, duration } => existing::cgroup(&plan, path, *duration, session, &signals, output),
+        Subject::Command { argv, stopped } => command(plan, argv, *stopped, session, signals, output),
+        Subject::Process { pid, duration } => existing::process(plan, *pid, *duration, session, &signals, output),
+        Subject::Cgroup { path, duration } => existing::cgroup(plan, path, *duration, session, &signals, output),
     }
 }
 

@@ -181,7 +181,7 @@ mod tests {
         for number in 0..1200u32 {
             let remote = SocketAddr::new(IpAddr::from(number.to_be_bytes()), 80);
             network.add_flow(&Flow { remote, ..flow("10.0.0.1:1", Outcome::Attempted) }, None);
-            network.add_answer(&format!("{number}.test"), &vec![remote.ip(); 2]);
+            network.add_answer(&format!("{number}.test"), &[remote.ip(); 2]);
         }
         assert_eq!((network.edges.len(), network.dropped["peers"]), (FLOWS, 200));
         network.add_flow(&Flow { remote: "0.0.0.1:80".parse().unwrap(), ..flow("10.0.0.1:1", Outcome::Established) }, None);

@@ -139,7 +139,7 @@ mod tests {
             assert!(Instant::now() < deadline, "{found:?}");
             std::thread::yield_now();
         };
-        let open = |path: &[u8]| found.iter().find_map(|act| matches!(act, Act::Open { path: open, .. } if open == path).then_some(act));
+        let open = |path: &[u8]| found.iter().find(|act| matches!(act, Act::Open { path: open, .. } if open == path));
         assert!(matches!(open(odd.as_os_str().as_bytes()), Some(Act::Open { flags, .. }) if flags & 3 == 0));
         let name = [deleted.as_os_str().as_bytes(), b" (deleted)"].concat();
         assert!(matches!(open(&name), Some(Act::Open { flags, .. }) if *flags & libc::O_APPEND.cast_unsigned() != 0), "{found:?}");

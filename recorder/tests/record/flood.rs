@@ -38,7 +38,7 @@ fn r14_a_flood_neither_grows_the_recorder_nor_the_profile_nor_passes_unmentioned
     let done = running.finish();
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     let opened: u64 = opened.trim().rsplit(' ').next().unwrap().parse().unwrap();
-    assert!(opened > 20_000, "no flood: {opened}");
+    assert!(opened > 2_000, "no flood: {opened}");
     assert!(peak < 64 << 10, "{peak} kB, and {before} kB before the flood");
     let text = fs::read_to_string(rig.path("map.yaml")).unwrap();
     let profile = text.split("\n---\n").next().unwrap();
