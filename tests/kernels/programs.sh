@@ -56,9 +56,9 @@ tcp() {
     holds /tmp/tcp.yaml '7171' '127\.0\.0\.1'
 }
 
-# The facts of the program, without what differs from run to run.
+# The facts of the program: without what differs from run to run, and without what says which rungs there were.
 facts() {
-    grep -Ev 'firstSeen|startedAt|completesAt|uid|observedGeneration|lastTransitionTime' "$1"
+    grep -Ev 'firstSeen|startedAt|completesAt|uid|lastTransitionTime|message: |reason: |status: "' "$1"
 }
 
 climb() {
