@@ -98,7 +98,7 @@ kernel: ## part: programs loaded into this kernel see what they should (root)
 
 .PHONY: plugin
 plugin: build ## part: the plugin, run by the real kubectl
-	cargo test -p runtimemap-tests --test 'plugin*'
+	cargo test -p kubectl-runtimemap --test 'plugin*'
 
 .PHONY: truth
 truth: build ## part: recordings of real programs, compared with strace (root); ONLY=nginx chooses by name

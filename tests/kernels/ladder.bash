@@ -13,9 +13,9 @@ cat link /nothing 2>/dev/null || true
 chown 1:1 found
 chroot / true
 nc -l -p 7272 </dev/null >received &
-# 1C68 is 7272; one connection, made once somebody listens.
+# 1C68 is 7272 and 0A says that somebody listens; then one connection.
 for _ in {1..1000}; do
-    if grep -q :1C68 /proc/net/tcp /proc/net/tcp6; then break; fi
+    if grep -q ':1C68 .* 0A ' /proc/net/tcp6; then break; fi
 done
 echo >/dev/tcp/127.0.0.1/7272
 wait

@@ -51,7 +51,7 @@ failed_open() {
 tcp() {
     # shellcheck disable=SC2016 # for the recorded shell
     record tcp sh -c 'nc -l -p 7171 </dev/null >/dev/null &
-        for _ in $(seq 1000); do if grep -q :1C03 /proc/net/tcp /proc/net/tcp6; then break; fi; done
+        for _ in $(seq 1000); do if grep -q ":1C03 .* 0A " /proc/net/tcp6; then break; fi; done
         nc 127.0.0.1 7171 </etc/hosts; wait' || return 1
     holds /tmp/tcp.yaml '7171' '127\.0\.0\.1'
 }
