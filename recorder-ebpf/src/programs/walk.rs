@@ -56,7 +56,11 @@ impl Cursor {
     fn look(&mut self) -> Result<Step, i64> {
         let root: u64 = read(self.mount, offset!(vfsmount_root))?;
         self.parent = read(self.dentry, offset!(dentry_parent))?;
-        if self.dentry != root && self.dentry != self.parent {
+        if self.dentry != root {
+            if self.dentry == self.parent {
+                // A file that no directory holds (memfd, pipe, namespace) is its own parent: one name, and then the end.
+                self.parent = root;
+            }
             return Ok(Step::Name);
         }
         let mount = self.mount - u64::from(offset!(mount_mnt));

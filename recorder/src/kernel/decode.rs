@@ -93,10 +93,17 @@ fn exec(bytes: &[u8]) -> Option<Act> {
     Some(Act::Exec(Exec { path, interpreter, args, truncated }))
 }
 
+/// What stands for the path of a file that has none.
+const UNNAMED: &[u8] = b"(unnamed)";
+
 /// Puts a path together from its names, which come from the leaf up.
 fn absolute(names: &[u8], flags: u32) -> Vec<u8> {
-    let mut names: Vec<&[u8]> = names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
+    let mut names: Vec<&[u8]> = names.split(|byte| *byte == 0).filter(|name| !name.is_empty() && *name != b"/").collect();
     names.reverse();
+    if names.is_empty() && flags & path::FOREIGN != 0 {
+        // A pipe, a socket or a namespace, reached through /proc.
+        return UNNAMED.to_vec();
+    }
     let mut path = Vec::new();
     let anonymous = flags & path::FOREIGN != 0 && names.len() <= 1;
     if flags & path::FOREIGN != 0 && !anonymous {
@@ -202,6 +209,7 @@ mod tests {
         assert_eq!(absolute(b"x\0tmp\0", path::DELETED), b"/tmp/x (deleted)");
         assert_eq!(absolute(b"memfd:runc\0", path::FOREIGN), b"/memfd:runc (deleted)");
         assert_eq!(absolute(b"b\0a\0", path::FOREIGN), b"(foreign)/a/b");
+        assert_eq!(absolute(b"\0", path::FOREIGN), UNNAMED);
     }
 
     #[test]
