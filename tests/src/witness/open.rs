@@ -34,6 +34,10 @@ pub(super) fn line(call: &Call<'_>) -> Result<Opened, Unreadable> {
         _ => arguments[2],
     };
     let flags: Vec<&str> = flags.split('|').collect();
+    // `pipe:[12]`, `net:[34]`: what the kernel prints for a file without a path.
+    if !path.starts_with(b"/") {
+        return Ok(Opened::File(sets::open("(unnamed)", &flags)));
+    }
     let mark = if deleted { " (deleted)" } else { "" };
     Ok(Opened::File(sets::open(&format!("{}{mark}", escape(&path)), &flags)))
 }
