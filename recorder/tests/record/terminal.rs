@@ -18,8 +18,9 @@ struct Terminal {
 impl Terminal {
     /// Runs a line of shell in a terminal of its own.
     fn run(line: &str) -> Self {
-        let mut child = Command::new("script")
-            .args(["--quiet", "--flush", "--return", "--command", line, "/dev/null"])
+        // Somebody who waits at a terminal waits for ever.
+        let mut child = Command::new("timeout")
+            .args(["--kill-after=5", "120", "script", "--quiet", "--flush", "--return", "--command", line, "/dev/null"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
