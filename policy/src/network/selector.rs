@@ -38,5 +38,6 @@ pub(super) fn stable(selector: &LabelSelector) -> (LabelSelector, Vec<String>) {
 
 /// Whether a selector selects everything.
 pub(super) fn is_empty(selector: &LabelSelector) -> bool {
-    selector.match_labels.as_ref().is_none_or(std::collections::BTreeMap::is_empty) && selector.match_expressions.as_ref().is_none_or(Vec::is_empty)
+    selector.match_labels.as_ref().is_none_or(std::collections::BTreeMap::is_empty)
+        && selector.match_expressions.as_ref().is_none_or(Vec::is_empty)
 }
