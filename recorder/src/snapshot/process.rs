@@ -46,12 +46,11 @@ fn link(path: &Path) -> Option<Vec<u8>> {
     Some(fs::read_link(path).ok()?.into_os_string().into_vec())
 }
 
+/// Its arguments, as far as it has not written something else over them: a title that it gave itself ends in NULs.
 fn arguments(folder: &Path) -> Vec<Vec<u8>> {
-    let mut line = fs::read(folder.join("cmdline")).unwrap_or_default();
-    if line.last() == Some(&0) {
-        line.pop();
-    }
-    if line.is_empty() { Vec::new() } else { line.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect() }
+    let line = fs::read(folder.join("cmdline")).unwrap_or_default();
+    let used = line.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    if used == 0 { Vec::new() } else { line[..used].split(|&byte| byte == 0).map(<[u8]>::to_vec).collect() }
 }
 
 /// Open files and directories with their flags. What has no path of its own (`pipe:[1]`, `anon_inode:x`, memfds) is left out.
