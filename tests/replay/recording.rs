@@ -93,13 +93,11 @@ impl Recording {
         as_user(program, &mut command);
         let mut server = Held::start(&mut command, &said)?;
         until(program.name, START, || (program.probe)(place).ok())?;
-        let facts = folder.path().join("facts");
         let mut command = place.at_server();
         command.arg(binary("RUNTIMEMAP_RECORDER")?).args(["record", "--quiet", "--name", program.name, "--output"]);
-        command.arg(folder.path().join("map.yaml")).arg("--facts").arg(&facts).arg("--pid").arg(server.0.id().to_string());
+        command.arg(folder.path().join("map.yaml")).arg("--pid").arg(server.0.id().to_string());
         let mut recorder = Held::start(&mut command, &folder.path().join("recorder"))?;
-        // Its first facts are those of the snapshot.
-        until("the recorder's first facts", START, || fs::metadata(&facts).ok().filter(|facts| facts.len() > 0))?;
+        until("the recorder's programs", START, || watches(recorder.0.id()).then_some(()))?;
         (program.load)(place)?;
         server.signal(program.stop)?;
         ended(program.name, &mut server.0, END)?;
@@ -161,6 +159,15 @@ impl Recording {
         fs::write(&file, text)?;
         Ok(file)
     }
+}
+
+/// Whether a recorder has taken its snapshot: it says nothing then, but holds its programs and waits in a poll.
+fn watches(recorder: u32) -> bool {
+    const POLLS: &[&str] = if cfg!(target_arch = "x86_64") { &["7 ", "232 ", "271 ", "281 ", "441 "] } else { &["22 ", "73 ", "441 "] };
+    let files = fs::read_dir(format!("/proc/{recorder}/fd")).into_iter().flatten().flatten();
+    let mut targets = files.filter_map(|file| fs::read_link(file.path()).ok());
+    let call = fs::read_to_string(format!("/proc/{recorder}/syscall")).unwrap_or_default();
+    targets.any(|target| target.to_string_lossy().contains("bpf-prog")) && POLLS.iter().any(|poll| call.starts_with(poll))
 }
 
 /// The lines of a specification, without those that are there by chance.
