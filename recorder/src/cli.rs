@@ -27,17 +27,19 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Record a command, a running process or a cgroup, and write its map as YAML
+    ///
+    /// Runs CMD and records it from its first instruction, until all that it started has ended.
+    ///
+    /// Writes one YAML stream: ApplicationProfile, NetworkNeighborhood, GeneratedNetworkPolicy and SeccompProfile.
+    /// The exit status is CMD's own (128+n if signal n killed it), 127 if CMD was not found, 126 if it could not be run, and 125 if
+    /// the recorder failed. Signals are passed on to CMD. While only processes that CMD left behind are running, the first SIGINT or
+    /// SIGTERM goes to them and the second ends the recording; what still runs then is not killed.
     Record(RecordFlags),
     /// Show which hooks this kernel has, which are used, and what is missing
     Check(CheckFlags),
 }
 
-/// Runs CMD and records it from its first instruction, until all that it started has ended.
-///
-/// Writes one YAML stream: ApplicationProfile, NetworkNeighborhood, GeneratedNetworkPolicy and SeccompProfile.
-/// The exit status is CMD's own (128+n if signal n killed it), 127 if CMD was not found, 126 if it could not be run, and 125 if
-/// the recorder failed. Signals are passed on to CMD. While only processes that CMD left behind are running, the first SIGINT or
-/// SIGTERM goes to them and the second ends the recording; what still runs then is not killed.
+/// Flags of `record`, as they were given.
 #[derive(Debug, Args)]
 #[command(override_usage = "runtimemap-recorder record [OPTIONS] -- CMD [ARG]...\n       \
     runtimemap-recorder record [OPTIONS] (--pid PID | --cgroup PATH) [--duration TIME]")]
