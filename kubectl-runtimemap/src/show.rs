@@ -195,3 +195,6 @@ impl Container<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! `policy export` and `seccomp export`.
+
+use std::fs;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::kubectl::{command, error, is_there, run, runtimemap, stdout};
+
+#[test]
+fn a_policy_stands_under_its_notes() {
+    if is_there() {
+        assert_snapshot!(stdout("policy export -f nginx.yaml"));
+    }
+}
+
+#[test]
+fn the_real_kubectl_takes_the_policy() {
+    if !is_there() {
+        return;
+    }
+    let policy = stdout("policy export -f nginx.yaml");
+    let read = run(command("kubectl").args(["annotate", "--local", "-o", "json", "-f", "-", "seen=yes"]), &policy);
+    assert_eq!(read.code, Some(0), "{}", read.stderr);
+    let read: Value = serde_json::from_str(&read.stdout).unwrap();
+    assert_eq!(read["kind"], "NetworkPolicy");
+    assert_eq!(read["spec"]["egress"][1]["to"][1]["ipBlock"]["cidr"], "2001:db8::7/128");
+}
+
+#[test]
+fn s7_a_filter_is_plain_oci_json() {
+    if !is_there() {
+        return;
+    }
+    let outcome = run(&mut runtimemap("seccomp export -f nginx.yaml"), "");
+    assert_eq!(outcome.code, Some(0));
+    assert_eq!(outcome.stderr, "Note: Command/nginx: 4 calls of the container runtime were added to those seen\n");
+    let filter: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let keys: Vec<&String> = filter.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["architectures", "defaultAction", "defaultErrnoRet", "syscalls"]);
+    assert_eq!(filter["syscalls"][1], serde_json::json!({"names": ["bpf", "kexec_load"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}));
+}
+
+#[test]
+fn one_of_several_filters_has_to_be_named() {
+    if !is_there() {
+        return;
+    }
+    assert_snapshot!(error("seccomp export -f shop.yaml", ""));
+    assert_snapshot!(error("seccomp export -f shop.yaml --container nobody", ""));
+    let outcome = run(&mut runtimemap("seccomp export -f shop.yaml --container web"), "");
+    let filter: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(filter["syscalls"][0]["names"], serde_json::json!(["execve", "openat", "read", "write"]));
+    // Standard output may go into a file, so that what the recording lacks has to be said elsewhere.
+    assert!(outcome.stderr.starts_with("Warning: Deployment/web: StartupObserved: "), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_directory_is_laid_out_as_localhost_profiles_name_it() {
+    if !is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("seccomp");
+    let shown = root.display();
+    let outcome = run(&mut runtimemap(&format!("seccomp export -f shop.yaml -f nginx.yaml --output {shown}")), "");
+    let expected = ["default/command-nginx.json", "shop/deployment-web-proxy.json", "shop/deployment-web-web.json"];
+    let mut written: Vec<&str> = outcome.stdout.lines().collect();
+    written.sort_unstable();
+    assert_eq!(written, expected.map(|file| format!("{shown}/runtimemap/{file}")));
+    let alone = run(&mut runtimemap("seccomp export -f nginx.yaml"), "");
+    assert_eq!(fs::read_to_string(root.join("runtimemap/default/command-nginx.json")).unwrap(), alone.stdout);
+}
+
+#[test]
+fn policies_in_a_directory_are_the_same_every_time() {
+    if !is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let shown = directory.path().display();
+    for _ in 0..2 {
+        let written = stdout(&format!("policy export -f nginx.yaml --output {shown}"));
+        assert_eq!(written, format!("{shown}/default.runtimemap-command-nginx.yaml\n"));
+        assert_eq!(fs::read_to_string(written.trim_end()).unwrap(), stdout("policy export -f nginx.yaml"));
+    }
+}
