@@ -29,9 +29,9 @@ server=runtimemap-server-$$ client=runtimemap-client-$$ container=runtimemap-dem
 started=() # processes to end, the newest last
 
 # shellcheck source-path=SCRIPTDIR
-. "$here/container.bash"
+. "$here/container.sh"
 # shellcheck source-path=SCRIPTDIR
-. "$here/network.bash"
+. "$here/network.sh"
 
 clean_up() {
     local outcome=$? pid

@@ -7,6 +7,9 @@ use tempfile::TempDir;
 
 use crate::place::Place;
 
+/// Something done to a server from the clients' side.
+type Act = Box<dyn Fn(&Place) -> Result<()>>;
+
 /// A server and its load.
 pub(crate) struct Program {
     pub name: &'static str,
@@ -17,9 +20,9 @@ pub(crate) struct Program {
     /// All that it writes.
     pub folder: TempDir,
     /// Asks once whether it serves.
-    pub probe: Box<dyn Fn(&Place) -> Result<()>>,
+    pub probe: Act,
     /// The same work, every time.
-    pub load: Box<dyn Fn(&Place) -> Result<()>>,
+    pub load: Act,
     /// Signal on which it ends in order.
     pub stop: &'static str,
     /// Names in the folder that it makes when they are not there, and does less when they are.
