@@ -85,8 +85,6 @@ fn allowed(container: &ContainerProfile, options: &Options) -> BTreeSet<String> 
         };
         if counts {
             allowed.extend(names.iter().cloned());
-        } else {
-            allowed.retain(|name| !names.contains(name));
         }
     }
     allowed.extend(syscall_architectures.values().flatten().cloned());

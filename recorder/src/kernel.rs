@@ -188,6 +188,12 @@ impl Kernel {
     /// What this kernel's hooks cannot see, in words; empty if nothing.
     pub fn gaps(&self) -> Vec<String> {
         let mut gaps: Vec<String> = self.choices.iter().filter_map(Choice::gap).collect();
+        if self.tracks.followed() {
+            gaps.push(
+                "connections that came in to sockets which listened before the recording began are not seen: the process shares its cgroup"
+                    .to_owned(),
+            );
+        }
         let by_cgroup = self.choices.iter().any(|choice| choice.used == Some("cgroup_skb"));
         if by_cgroup && self.tracks.followed() {
             gaps.push("UDP, SCTP and DNS of a process that shares its cgroup are not seen: packets are told apart by cgroup".to_owned());

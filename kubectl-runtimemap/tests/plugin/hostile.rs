@@ -24,7 +24,7 @@ fn t3_no_output_lets_a_name_through() {
         "policy export -f hostile.yaml",
         "seccomp export -f hostile.yaml",
         "seccomp export -f hostile.yaml --pod",
-        "seccomp export -f hostile.yaml --output .",
+        "seccomp export -f hostile.yaml --output -",
     ] {
         let Outcome { stdout, stderr, code } = run(&mut runtimemap(args), "");
         let shown = stdout + &stderr;
