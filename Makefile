@@ -24,7 +24,7 @@ export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
 # The parts of `make test`, in the order in which they run. Each is a target of its own.
-PARTS := format lint scripts deny unit docs ebpf kernel plugin truth kernels
+PARTS := format lint scripts deny unit docs ebpf kernel plugin truth replay kernels
 # Integration tests of the part `unit`: all but the recorder's, which need this kernel, and those named plugin*, which need kubectl.
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds policy kubectl-runtimemap,$(name)/tests/*.rs))))
 UNIT_TESTS += $(foreach name,crds policy kubectl-runtimemap,$(notdir $(patsubst %/main.rs,%,$(wildcard $(name)/tests/*/main.rs))))
@@ -104,6 +104,11 @@ plugin: build ## part: the plugin, run by the real kubectl
 truth: build ## part: recordings of real programs, compared with strace (root); ONLY=nginx chooses by name
 	$(needs_root)
 	cargo run -p runtimemap-tests --bin truth -- $(ONLY)
+
+.PHONY: replay
+replay: build ## part: recorded servers run again under runc with their own filter (root)
+	$(needs_root)
+	cargo test -p runtimemap-tests --test replay
 
 .PHONY: kernels
 kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10" chooses

@@ -3,6 +3,8 @@
 //! The rules are the tables at the top. Every rule is also held against an example that breaks it, below, so that a
 //! reader that finds nothing cannot pass for a workspace in order.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     env, fs,
     path::{Path, PathBuf},

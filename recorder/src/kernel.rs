@@ -151,16 +151,25 @@ pub struct Kernel {
 
 impl Kernel {
     /// Loads and attaches every hook that this kernel can run.
+    ///
+    /// # Errors
+    /// If the kernel has no BTF, if eBPF is not permitted, or if a required signal has no rung.
     pub fn load(options: Options) -> Result<Self, Error> {
         load::load(options)
     }
 
     /// Begins to record a container.
+    ///
+    /// # Errors
+    /// If no slot is left, or a cgroup is gone.
     pub fn track(&mut self, target: &Target) -> Result<Slot, Error> {
         track::track(self, target)
     }
 
     /// Waits at most `timeout` for records and hands them on as facts, oldest first per processor.
+    ///
+    /// # Errors
+    /// If the output cannot be waited for.
     pub fn drain(&mut self, timeout: Duration, sink: &mut dyn FnMut(Fact)) -> Result<(), Error> {
         let Self { output, undecodable, tracks, .. } = self;
         output.drain(timeout, &mut |bytes| match decode::fact(bytes) {
@@ -171,11 +180,17 @@ impl Kernel {
     }
 
     /// Reads the tables of system calls.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
     pub fn syscalls(&self, slot: Slot) -> Result<Vec<Fact>, Error> {
         tables::syscalls(&self.bpf, slot)
     }
 
     /// Reads the loss counters. What cannot be charged to one container is charged to each.
+    ///
+    /// # Errors
+    /// If the counters cannot be read.
     pub fn losses(&self, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
         let mut losses = tables::losses(&self.bpf, slot)?;
         losses.push((LossCause::RingFull, self.output.lost()));

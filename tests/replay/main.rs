@@ -3,6 +3,8 @@
 //!
 //! Needs root, the programs and RUNTIMEMAP_RECORDER and RUNTIMEMAP_PLUGIN; `RUNTIMEMAP_TEST_WITHOUT=replay` leaves it out.
 
+#![expect(clippy::print_stderr, clippy::expect_used, reason = "a test that cannot go on has failed, and says what was left out")]
+
 #[path = "../truth/deadline.rs"]
 mod deadline;
 

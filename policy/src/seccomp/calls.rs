@@ -8,7 +8,7 @@ pub(super) const ALWAYS: &[&str] =
 ///
 /// Measured with runc 1.1.5 on a static program. With noNewPrivileges: write, close, execve, fstatfs, getdents64, openat, and at
 /// times futex and close_range. Without it the filter is loaded earlier: also read, fstat, newfstatat, getcwd, chdir, setuid, setgid,
-/// setgroups, getppid, capget, capset and prctl. From 1.2 on: statx, faccessat2, openat2, readlinkat, fchdir. The rest is what the
+/// setgroups, getppid, capget, capset and prctl, and fchown of its standard streams for a user other than root. From 1.2 on: statx, faccessat2, openat2, readlinkat, fchdir. The rest is what the
 /// Go runtime under it may do at any moment.
 pub(super) const RUNC: &[&str] = &[
     "brk",
@@ -22,6 +22,7 @@ pub(super) const RUNC: &[&str] = &[
     "execve",
     "faccessat2",
     "fchdir",
+    "fchown",
     "fcntl",
     "fstat",
     "fstatfs",

@@ -77,7 +77,7 @@ impl Types {
     fn value(&self, enumeration: &str, name: &str) -> Option<u32> {
         self.0.resolve_types_by_name(enumeration).ok()?.iter().find_map(|found| match found {
             Type::Enum(found) => {
-                found.members.iter().find(|member| self.0.resolve_name(*member).is_ok_and(|its| its == name)).map(|member| member.val())
+                found.members.iter().find(|member| self.0.resolve_name(*member).is_ok_and(|its| its == name)).map(btf_rs::EnumMember::val)
             }
             _ => None,
         })

@@ -80,7 +80,7 @@ impl Output {
             Self::Perf { buffers, lost, joined } => {
                 for buffer in buffers {
                     buffer.for_each(|event| match event {
-                        PerfEvent::Sample { head, tail } if tail.is_empty() => sink(head),
+                        PerfEvent::Sample { head, tail: [] } => sink(head),
                         PerfEvent::Sample { head, tail } => {
                             joined.clear();
                             joined.extend_from_slice(head);
