@@ -9,6 +9,9 @@ use std::{
 
 use anyhow::{Context, bail};
 use runtimemap_crds::{Object, yaml};
+use serde_json::Value;
+
+use crate::escape;
 
 /// Where objects come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +51,25 @@ impl Source {
         match yaml::from_stream(&text) {
             Ok(objects) => Ok(objects),
             Err(yaml::ReadError::Empty) => bail!("{self} holds no object; write one with `runtimemap-recorder record --output FILE`"),
-            Err(error) => Err(error).context(self.to_string()),
+            Err(error) => match listed(&text) {
+                Some(items) => self.items(items),
+                None => Err(error).context(self.to_string()),
+            },
         }
+    }
+
+    /// The objects of a list.
+    fn items(&self, items: Vec<Value>) -> anyhow::Result<Vec<Object>> {
+        let mut objects = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            // What YAML takes as it is and what JSON does is not quite the same.
+            let read = yaml::from_stream(&escape::json(&item.to_string()));
+            objects.extend(read.with_context(|| format!("{self}, item {} of the list", index + 1))?);
+        }
+        if objects.is_empty() {
+            bail!("{self} holds a list without items; write an object with `runtimemap-recorder record --output FILE`");
+        }
+        Ok(objects)
     }
 
     fn text(&self, reader: impl Read) -> anyhow::Result<String> {
@@ -68,6 +88,18 @@ impl Source {
             let line = error.as_bytes().iter().take(valid).filter(|&&byte| byte == b'\n').count() + 1;
             anyhow::anyhow!("{self} is not text: line {line} is not UTF-8; give the YAML that runtimemap-recorder wrote")
         })
+    }
+}
+
+/// The items, if the text is a v1 List: as kubectl, and `show`, print several objects.
+fn listed(text: &str) -> Option<Vec<Value>> {
+    let mut list: Value = serde_saphyr::from_str(text).ok()?;
+    if list["apiVersion"] != "v1" || list["kind"] != "List" {
+        return None;
+    }
+    match list["items"].take() {
+        Value::Array(items) => Some(items),
+        _ => None,
     }
 }
 

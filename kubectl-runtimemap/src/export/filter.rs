@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use runtimemap_crds::{OciSeccomp, SeccompProfile};
+use runtimemap_policy::seccomp;
 
 use super::{
     Exported,
@@ -41,10 +42,17 @@ struct Placed<'a> {
 /// Carries the plan out.
 pub(crate) fn filters(plan: &SeccompExport) -> anyhow::Result<Exported> {
     let SeccompExport { sources, selection, filter, destination } = plan;
-    let maps = read(sources, selection)?;
+    let mut maps = read(sources, selection)?;
+    for map in &mut maps {
+        if let (None, Some(profile)) = (&map.seccomp, &map.profile) {
+            map.seccomp = Some(Box::new(seccomp::generate(profile, &seccomp::Options::default())));
+        }
+    }
     let all: Vec<Placed<'_>> = maps.iter().flat_map(|map| map.seccomp.iter().flat_map(|profile| placed(map, profile))).collect();
     if all.is_empty() {
-        bail!("there is no SeccompProfile with a filter; give the file that `runtimemap-recorder record` wrote, with all its objects");
+        bail!(
+            "there is no SeccompProfile with a filter and no ApplicationProfile to make one from; give the file that `runtimemap-recorder record` wrote"
+        );
     }
     let there = all.iter().map(Placed::flags).collect::<Vec<_>>().join("; ");
     let chosen: Vec<Placed<'_>> = all.into_iter().filter(|placed| *filter == Filter::Any || placed.filter == *filter).collect();

@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use runtimemap_crds::{GeneratedNetworkPolicy, Verdict, yaml};
+use runtimemap_policy::network;
 
 use super::{
     Exported,
@@ -25,12 +26,15 @@ pub(crate) fn policies(plan: &PolicyExport) -> anyhow::Result<Exported> {
     let mut documents = Vec::new();
     let mut remarks = Vec::new();
     for map in &maps {
-        let Some(policy) = &map.policy else { continue };
-        documents.push(document(map, policy)?);
+        let made = || map.neighborhood.as_ref().map(|neighborhood| Box::new(network::object(neighborhood, &network::Options::default())));
+        let Some(policy) = map.policy.clone().or_else(made) else { continue };
+        documents.push(document(map, &policy)?);
         remarks.extend(lacks(map));
     }
     if documents.is_empty() {
-        bail!("there is no GeneratedNetworkPolicy; give the file that `runtimemap-recorder record` wrote, with all its objects");
+        bail!(
+            "there is no GeneratedNetworkPolicy and no NetworkNeighborhood to make one from; give the file that `runtimemap-recorder record` wrote"
+        );
     }
     let text = match destination {
         Destination::Stdout => documents.iter().map(|document| document.text.as_str()).collect::<Vec<_>>().join("---\n"),

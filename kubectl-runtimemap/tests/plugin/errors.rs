@@ -26,7 +26,9 @@ fn every_error_is_one_line_that_says_what_to_do() {
         ("show -f -", "apiVersion: runtimemap.io/v1alpha1\nkind: Profile\n"),
         ("policy export -f shop.yaml statefulset/db", ""),
         ("policy export -f nginx.yaml --output yaml", ""),
-        ("seccomp export -f shop.yaml statefulset/db", ""),
+        ("seccomp export -f shop.yaml networkneighborhood/web", ""),
+        ("show -f -", "{apiVersion: v1, kind: List, items: []}"),
+        ("show -f -", "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Pod}]}"),
     ];
     let mut lines = String::new();
     for (args, stdin) in calls {

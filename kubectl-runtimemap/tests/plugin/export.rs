@@ -15,6 +15,29 @@ fn a_policy_stands_under_its_notes() {
 }
 
 #[test]
+fn a_policy_that_is_not_there_is_made_from_the_neighborhood() {
+    if !is_there() {
+        return;
+    }
+    let outcome = run(&mut runtimemap("policy export -f shop.yaml"), "");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_snapshot!(outcome.stdout);
+    // Comments do not survive a pipe into kubectl apply, so what the recording lacks is said on standard error, too.
+    assert!(outcome.stderr.starts_with("Warning: Deployment/web: StartupObserved: "), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_filter_that_is_not_there_is_made_from_the_profile() {
+    if !is_there() {
+        return;
+    }
+    let outcome = run(&mut runtimemap("seccomp export -f shop.yaml statefulset/db"), "");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let filter: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert!(filter["syscalls"][0]["names"].as_array().unwrap().contains(&"read".into()), "{filter}");
+}
+
+#[test]
 fn the_real_kubectl_takes_the_policy() {
     if !is_there() {
         return;
@@ -46,8 +69,8 @@ fn one_of_several_filters_has_to_be_named() {
     if !is_there() {
         return;
     }
-    assert_snapshot!(error("seccomp export -f shop.yaml", ""));
-    assert_snapshot!(error("seccomp export -f shop.yaml --container nobody", ""));
+    assert_snapshot!(error("seccomp export -f shop.yaml web", ""));
+    assert_snapshot!(error("seccomp export -f shop.yaml web --container nobody", ""));
     let outcome = run(&mut runtimemap("seccomp export -f shop.yaml --container web"), "");
     let filter: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(filter["syscalls"][0]["names"], serde_json::json!(["execve", "openat", "read", "write"]));
@@ -64,7 +87,8 @@ fn a_directory_is_laid_out_as_localhost_profiles_name_it() {
     let root = directory.path().join("seccomp");
     let shown = root.display();
     let outcome = run(&mut runtimemap(&format!("seccomp export -f shop.yaml -f nginx.yaml --output {shown}")), "");
-    let expected = ["default/command-nginx.json", "shop/deployment-web-proxy.json", "shop/deployment-web-web.json"];
+    let expected =
+        ["data/statefulset-db.json", "default/command-nginx.json", "shop/deployment-web-proxy.json", "shop/deployment-web-web.json"];
     let mut written: Vec<&str> = outcome.stdout.lines().collect();
     written.sort_unstable();
     assert_eq!(written, expected.map(|file| format!("{shown}/runtimemap/{file}")));

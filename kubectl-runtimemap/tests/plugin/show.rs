@@ -64,6 +64,20 @@ fn yaml_read_again_is_the_same() {
 }
 
 #[test]
+fn a_list_is_read_as_its_items() {
+    if !is_there() {
+        return;
+    }
+    for fixture in ["shop.yaml", "hostile.yaml"] {
+        let json = stdout(&format!("show -f {fixture} -o json"));
+        let again = run(&mut runtimemap("show -f - -o json"), &json);
+        assert_eq!((again.code, again.stdout), (Some(0), json));
+    }
+    let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: runtimemap.io/v1alpha1\n  kind: ApplicationProfile\n  metadata: {name: a}\n  spec: {workload: {kind: Pod, name: \"on\"}}\n";
+    assert_eq!(run(&mut runtimemap("show -f - -o name pod/on"), list).stdout, "applicationprofile.runtimemap.io/a\n");
+}
+
+#[test]
 fn json_of_one_is_an_object_and_of_several_a_list() {
     if !is_there() {
         return;
