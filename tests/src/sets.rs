@@ -80,8 +80,9 @@ pub fn exec(path: &str, interpreter: &str, args: &[String]) -> String {
 
 /// The line of an opened file. The path is escaped already.
 pub fn open<S: AsRef<str>>(path: &str, flags: &[S]) -> String {
-    // The kernel adds O_LARGEFILE to every open of a 64-bit program, so it says nothing about the request.
-    let mut flags: Vec<&str> = flags.iter().map(AsRef::as_ref).filter(|flag| *flag != "O_LARGEFILE").collect();
+    // The kernel adds O_LARGEFILE to every open of a 64-bit program, so it says nothing about the request; O_CLOEXEC is a matter of
+    // the descriptor.
+    let mut flags: Vec<&str> = flags.iter().map(AsRef::as_ref).filter(|flag| !matches!(*flag, "O_LARGEFILE" | "O_CLOEXEC")).collect();
     flags.sort_unstable();
     format!("{path} {}", flags.join("|"))
 }

@@ -144,12 +144,12 @@ fn resolve(directory: &[u8], name: &[u8]) -> Vec<u8> {
     if path.is_empty() { b"/".to_vec() } else { path }
 }
 
-/// The flags that open(2) documents, as the kernel understands them, so that each hook tells the same.
+/// The flags that open(2) documents, as the kernel understands them, so that each hook tells the same. O_CLOEXEC is not among
+/// them: it says something of the descriptor and nothing of the file, and is gone when do_filp_open is asked.
 fn documented(flags: u32) -> u32 {
     const KNOWN: i32 = libc::O_ACCMODE
         | libc::O_APPEND
         | libc::O_ASYNC
-        | libc::O_CLOEXEC
         | libc::O_CREAT
         | libc::O_DIRECT
         | libc::O_DIRECTORY
@@ -163,7 +163,7 @@ fn documented(flags: u32) -> u32 {
         | libc::O_SYNC
         | libc::O_TMPFILE
         | libc::O_TRUNC;
-    const WITH_PATH: i32 = libc::O_PATH | libc::O_CLOEXEC | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    const WITH_PATH: i32 = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
     let mut flags = flags & KNOWN as u32;
     if flags & libc::O_PATH as u32 != 0 {
         flags &= WITH_PATH as u32;
