@@ -3,4 +3,5 @@
 //! Functions of their arguments: they cannot fail, they return the policy and what a reviewer should know of it.
 
 pub mod network;
+mod notes;
 pub mod seccomp;

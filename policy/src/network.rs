@@ -1,5 +1,8 @@
 //! A NetworkPolicy that allows exactly the traffic seen.
 
+mod describe;
+mod direction;
+mod name;
 mod peer;
 mod rule;
 mod selector;
@@ -15,13 +18,16 @@ use runtimemap_crds::{
     RuleDirection,
 };
 
-use self::rule::Rules;
+use self::{direction::Seen, rule::Rules};
+use crate::notes::{Notes, listed};
 
-/// What counts as seen.
+/// What counts as seen, and what is done about what was not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Also what commands did that entered from outside (`kubectl exec`). Off: such traffic is named in the notes.
     pub entered: bool,
+    /// Also cut the direction in which nothing was seen. Off: it is not restricted, and a note says so.
+    pub cut_unseen: bool,
 }
 
 /// A policy, the evidence of each of its rules, and notes.
@@ -37,30 +43,36 @@ pub struct Generated {
 pub fn generate(neighborhood: &NetworkNeighborhood, options: &Options) -> Generated {
     let spec = &neighborhood.spec;
     let namespace = neighborhood.metadata.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let title = neighborhood.metadata.name.as_deref().unwrap_or("workload");
     let mut notes = Notes::default();
     let mut rules = Rules::new(&namespace);
+    let mut seen = Seen::default();
     for container in spec.init_containers.iter().chain(&spec.containers) {
-        add(&mut rules, &mut notes, container, options);
+        add(&mut rules, &mut seen, &mut notes, container, options);
     }
     for container in &spec.ephemeral_containers {
-        let count = container.ingress.len() + container.egress.len();
-        if count > 0 {
-            notes.add(format!("{count} peers of the ephemeral container {} are left out", container.name));
+        let all = || container.ingress.iter().map(|one| (RuleDirection::Ingress, one));
+        let all = all().chain(container.egress.iter().map(|one| (RuleDirection::Egress, one)));
+        let described: Vec<String> = all.map(|(direction, neighbor)| describe::neighbor(direction, neighbor)).collect();
+        if !described.is_empty() {
+            notes.add(format!("left out, since an ephemeral container ({}) did it: {}", container.name, listed(&described)));
         }
     }
 
-    let (ingress, egress, evidence) = rules.finish();
-    let policy_types = types(ingress.len(), egress.len(), &mut notes);
-    let (pod_selector, dropped) = selector::stable(&spec.pod_selector);
-    for label in dropped {
-        notes.add(format!("the label {label} is left out of the pod selector: it changes with every rollout"));
+    let rules = rules.finish();
+    seen.count(&rules);
+    let policy_types = seen.policy_types(options, &mut notes);
+    let workload = if spec.workload.name.is_empty() { title } else { &spec.workload.name };
+    let pod_selector = selector::of_workload(&spec.pod_selector, workload, &mut notes);
+    let rule::Finished { ingress, egress, evidence, dropped } = rules;
+    if dropped > 0 {
+        notes.add(format!("the evidence of {dropped} more rules does not fit here; the neighborhood has it"));
     }
-    if selector::is_empty(&pod_selector) {
-        notes.add("the workload has no selector of its own: the policy applies to every pod of the namespace".to_owned());
-    }
+    let ingress = ingress.into_iter().map(|(peers, ports)| NetworkPolicyIngressRule { from: Some(peers), ports: Some(ports) });
+    let egress = egress.into_iter().map(|(peers, ports)| NetworkPolicyEgressRule { to: Some(peers), ports: Some(ports) });
     let policy = NetworkPolicy {
         metadata: ObjectMeta {
-            name: Some(name(neighborhood.metadata.name.as_deref().unwrap_or("workload"))),
+            name: Some(name::of_policy(title)),
             namespace: Some(namespace),
             labels: Some(BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "runtimemap".to_owned())])),
             ..ObjectMeta::default()
@@ -68,15 +80,11 @@ pub fn generate(neighborhood: &NetworkNeighborhood, options: &Options) -> Genera
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(pod_selector),
             policy_types: Some(policy_types),
-            ingress: some(
-                ingress.into_iter().map(|(peers, ports)| NetworkPolicyIngressRule { from: Some(peers), ports: Some(ports) }).collect(),
-            ),
-            egress: some(
-                egress.into_iter().map(|(peers, ports)| NetworkPolicyEgressRule { to: Some(peers), ports: Some(ports) }).collect(),
-            ),
+            ingress: some(ingress.collect()),
+            egress: some(egress.collect()),
         }),
     };
-    Generated { policy, status: GeneratedNetworkPolicyStatus { rules: evidence, notes: notes.0 } }
+    Generated { policy, status: GeneratedNetworkPolicyStatus { rules: evidence, notes: notes.finish() } }
 }
 
 /// Makes the object that holds the policy, named like the neighborhood.
@@ -88,22 +96,29 @@ pub fn object(neighborhood: &NetworkNeighborhood, options: &Options) -> Generate
     object
 }
 
-fn add(rules: &mut Rules, notes: &mut Notes, container: &ContainerNeighborhood, options: &Options) {
+fn add(rules: &mut Rules<'_>, seen: &mut Seen, notes: &mut Notes, container: &ContainerNeighborhood, options: &Options) {
     let both = [(RuleDirection::Ingress, &container.ingress), (RuleDirection::Egress, &container.egress)];
     for (direction, neighbors) in both {
-        for neighbor in neighbors {
-            match left_out(neighbor, options) {
-                Some(why) => notes.add(format!("{}: {why}", peer::described(direction, neighbor))),
-                None => {
-                    if let Err(why) = rules.add(direction, neighbor, &container.name) {
-                        notes.add(format!("{}: {why}", peer::described(direction, neighbor)));
-                    }
-                }
+        // In an order of their own, so that the notes do not depend on the list's.
+        let mut neighbors: Vec<(String, &Neighbor)> =
+            neighbors.iter().map(|neighbor| (describe::neighbor(direction, neighbor), neighbor)).collect();
+        neighbors.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (described, neighbor) in neighbors {
+            if let Some(why) = left_out(neighbor, options) {
+                notes.add(format!("{described}: left out, since {why}"));
+                continue;
             }
-            if peer::rots(neighbor) && neighbor.outcome == Outcome::Established {
+            seen.add(direction, neighbor);
+            match rules.add(direction, neighbor, &container.name) {
+                Ok(dropped) if dropped.is_empty() => {}
+                Ok(dropped) => {
+                    notes.add(format!("{described}: selected without {}, which changes with every rollout", listed(&dropped)));
+                }
+                Err(why) => notes.add(format!("{described}: {why}")),
+            }
+            if peer::rots(direction, neighbor) {
                 notes.add(format!(
-                    "{}: addresses outside the cluster change; a prefix may be what you want",
-                    peer::described(direction, neighbor)
+                    "{described}: addresses outside the cluster change, and then this rule cuts it off; a prefix may be better"
                 ));
             }
         }
@@ -112,57 +127,12 @@ fn add(rules: &mut Rules, notes: &mut Notes, container: &ContainerNeighborhood, 
 
 fn left_out(neighbor: &Neighbor, options: &Options) -> Option<&'static str> {
     if neighbor.outcome == Outcome::Attempted {
-        return Some("left out, since no connection came about");
+        return Some("no connection came about");
     }
-    (neighbor.origin == Origin::Exec && !options.entered).then_some("left out, since a command from outside the workload did it")
+    (neighbor.origin == Origin::Exec && !options.entered).then_some("a command from outside the workload did it")
 }
 
-/// Only directions in which something was seen: a type without rules cuts everything.
-fn types(ingress: usize, egress: usize, notes: &mut Notes) -> Vec<String> {
-    let words = |both: &[&str]| both.iter().map(|word| (*word).to_owned()).collect();
-    match (ingress, egress) {
-        (0, 0) => {
-            notes.add("no traffic was seen: this policy cuts all of it, in both directions".to_owned());
-            words(&["Ingress", "Egress"])
-        }
-        (_, 0) => {
-            notes.add("no egress was seen, and none is restricted: add Egress to policyTypes to cut it".to_owned());
-            words(&["Ingress"])
-        }
-        (0, _) => {
-            notes.add("no ingress was seen, and none is restricted: add Ingress to policyTypes to cut it".to_owned());
-            words(&["Egress"])
-        }
-        _ => words(&["Ingress", "Egress"]),
-    }
-}
-
+/// An empty list and none are the same to the API server, which keeps none.
 fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
-}
-
-/// Notes without repetition, in the order in which they were made.
-#[derive(Default)]
-struct Notes(Vec<String>);
-
-impl Notes {
-    fn add(&mut self, note: String) {
-        if !self.0.contains(&note) {
-            self.0.push(note);
-        }
-    }
-}
-
-/// Longest name of an object.
-const LONGEST: usize = 253;
-
-/// The policy's own name: never that of a policy somebody wrote by hand.
-fn name(workload: &str) -> String {
-    let mut name = format!("runtimemap-{workload}");
-    if name.len() > LONGEST {
-        let hash = rule::stable_hash(&name);
-        name.truncate(LONGEST - 17);
-        name = format!("{}-{hash}", name.trim_end_matches(['-', '.']));
-    }
-    name
 }

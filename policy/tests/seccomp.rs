@@ -77,7 +77,7 @@ fn a_call_that_default_profiles_refuse_is_answered_eperm_unless_it_was_used() {
     object.spec.architectures = amd64();
     let generated = generate(&object, &Options::default());
     assert!(allows(&generated.spec.containers["web"], "mount"));
-    assert!(generated.status.unwrap().notes.iter().any(|note| note.contains("mount was used")));
+    assert!(generated.status.unwrap().notes.iter().any(|note| note.contains("mount is allowed since it was used")));
 }
 
 #[test]
