@@ -120,8 +120,8 @@ struct PolicyExportFlags {
 
 /// Write a seccomp filter as the OCI JSON that kubelets read
 ///
-/// On standard output comes one filter. With --output all filters come as the files that a pod's localhostProfile names,
-/// so that DIR can be the kubelet's seccomp directory:
+/// On standard output comes one filter. With --output all come as the files that a pod's
+/// localhostProfile names, so that DIR can be the kubelet's seccomp directory:
 ///   runtimemap/NAMESPACE/NAME.json            the pod's filter, or that of the only container
 ///   runtimemap/NAMESPACE/NAME-CONTAINER.json  one for each container where there are several
 #[derive(Debug, Args)]

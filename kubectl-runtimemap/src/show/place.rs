@@ -61,7 +61,9 @@ pub(super) fn places<'a>(paths: impl IntoIterator<Item = (&'a str, bool)>, fold:
     for (path, is_directory) in paths {
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
         let directory = if directory.is_empty() && path.starts_with('/') { "/" } else { directory };
-        let mark = if is_directory && !name.is_empty() { "/" } else { "" };
+        // The root itself.
+        let name = if name.is_empty() { "." } else { name };
+        let mark = if is_directory { "/" } else { "" };
         let entry = classes.entry(class(path)).or_default().entry(directory.to_owned()).or_default();
         entry.files += 1;
         entry.names.push(format!("{name}{mark}"));
@@ -131,7 +133,7 @@ mod tests {
             rows(&paths, false),
             [
                 "data  1 relative",
-                "data / 2  .env",
+                "data / 2 . .env",
                 "data /libexec 1 tool",
                 "data /srv 1 a",
                 "config /etc 1 passwd",
