@@ -13,6 +13,8 @@ use crate::{
     strace,
 };
 
+/// What measures a runtime.
+pub(crate) const COMMAND: &str = "cargo test -p runtimemap-policy --test runc -- --ignored measure";
 /// Runs under strace: a call of chance shows in one of them, or is among those that are always allowed.
 const TRACED: usize = 10;
 /// Times that a container has to start without a call before it counts as not needed.
@@ -111,7 +113,7 @@ pub(crate) fn measured(runtime: &Runtime) -> Result<String> {
     let mut text = format!(
         "# What {} {} calls between loading a container's seccomp filter and starting its program, on {}.\n\
          # needs: without it the program does not start (exec: beside what run needs). makes: seen under strace, and not needed.\n\
-         # Written by: RUNTIMEMAP_RUNTIME={} cargo test -p runtimemap-policy --test runc -- --ignored measure\n",
+         # Written by: RUNTIMEMAP_RUNTIME={} {COMMAND}\n",
         runtime.name,
         runtime.version,
         Runtime::architecture(),

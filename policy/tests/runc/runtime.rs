@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use runtimemap_policy::seccomp;
 
 /// Names the runtime to use in place of the runc on PATH.
 pub(crate) const RUNTIME: &str = "RUNTIMEMAP_RUNTIME";
@@ -35,6 +36,15 @@ impl Runtime {
         let version = version.split('+').next().unwrap_or_default().to_owned();
         ensure!(!version.is_empty(), "{} --version says no version: {said}", program.display());
         Ok(Self { program, name, version })
+    }
+
+    /// The same, where the generator knows it.
+    pub(crate) fn known(&self) -> Option<seccomp::Runtime> {
+        match self.name.as_str() {
+            "runc" => Some(seccomp::Runtime::Runc),
+            "crun" => Some(seccomp::Runtime::Crun),
+            _ => None,
+        }
     }
 
     /// As GOARCH has it.

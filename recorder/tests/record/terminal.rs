@@ -18,9 +18,12 @@ struct Terminal {
 impl Terminal {
     /// Runs a line of shell in a terminal of its own.
     fn run(line: &str) -> Self {
+        // In the shell's place: a shell that waits would take the terminal's signals as well, and end by them.
+        let line = format!("exec {line}");
         // Somebody who waits at a terminal waits for ever.
         let mut child = Command::new("timeout")
-            .args(["--kill-after=5", "120", "script", "--quiet", "--flush", "--return", "--command", line, "/dev/null"])
+            .args(["--kill-after=5", "120", "script", "--quiet", "--flush", "--return", "--command", &line, "/dev/null"])
+            .env("SHELL", "/bin/sh")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
