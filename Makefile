@@ -26,10 +26,10 @@ export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 # The parts of `make test`, in the order in which they run. Each is a target of its own.
 PARTS := format lint scripts deny unit docs ebpf kernel plugin truth replay kernels
 # Integration tests of the part `unit`: all but the recorder's, which need this kernel, those named plugin*, which need kubectl,
-# and those that make containers with runc.
+# those that make containers with runc, and what README shows.
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds policy kubectl-runtimemap,$(name)/tests/*.rs))))
 UNIT_TESTS += $(foreach name,crds policy kubectl-runtimemap,$(notdir $(patsubst %/main.rs,%,$(wildcard $(name)/tests/*/main.rs))))
-UNIT_TESTS := $(filter-out plugin% runc,$(UNIT_TESTS))
+UNIT_TESTS := $(filter-out plugin% runc readme,$(UNIT_TESTS))
 
 define needs_root
 @[ "$$(id -u)" = 0 ] || { echo "$@: loads eBPF programs, which needs root; run it as root, or leave it out: make test WITHOUT=$@" >&2; exit 1; }
@@ -107,10 +107,10 @@ truth: build ## part: recordings of real programs, compared with strace (root); 
 	cargo run -p runtimemap-tests --bin truth -- $(ONLY)
 
 .PHONY: replay
-replay: build ## part: recorded servers run again under runc with their own filter; what runc itself needs (root)
+replay: build ## part: recorded servers run again under runc with their own filter; what runc itself needs; what README shows (root)
 	$(needs_root)
 	cargo test -p runtimemap-policy --test runc
-	cargo test -p runtimemap-tests --test replay
+	cargo test -p runtimemap-tests --test replay --test readme
 
 .PHONY: kernels
 kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10" chooses

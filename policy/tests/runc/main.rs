@@ -69,9 +69,7 @@ fn s1_without_any_one_of_the_calls_measured_it_does_not() -> Result<()> {
     }
     let runtime = Runtime::installed()?;
     let measured = base::MEASURED.iter().find(|measured| {
-        Some(measured.runtime) == runtime.known()
-            && measured.version == runtime.version
-            && measured.architecture == Runtime::architecture()
+        Some(measured.runtime) == runtime.known() && measured.version == runtime.version && measured.architecture == Runtime::architecture()
     });
     let Some(measured) = measured else {
         eprintln!("{} {} has not been measured: '{}' does it", runtime.name, runtime.version, measure::COMMAND);
