@@ -40,6 +40,13 @@ impl EvidenceLog {
         }
     }
 
+    /// Lets readers see what has been added.
+    pub(super) fn flush(&mut self) {
+        if self.error.is_none() {
+            self.error = self.file.flush().err();
+        }
+    }
+
     /// Hands everything to the kernel.
     ///
     /// # Errors

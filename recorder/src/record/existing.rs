@@ -82,6 +82,9 @@ fn watch(
     for fact in snapshot::take(slot, &own) {
         session.add(fact);
     }
+    if !plan.quiet {
+        say(&format!("recording {}; Ctrl-C ends the recording alone", watched.described()));
+    }
     let mut line = StatusLine::new(plan.quiet);
     let ending = loop {
         session.drain(TICK);
@@ -121,6 +124,15 @@ impl Watched {
         match self {
             Self::Processes(tree) => tree.pids(),
             Self::Cgroup(found) => found.processes(),
+        }
+    }
+
+    /// For the user.
+    fn described(&self) -> String {
+        let pids = self.pids();
+        match (pids.len(), pids.first()) {
+            (1, Some(pid)) => format!("process {pid} and what it starts"),
+            (count, _) => format!("{count} processes and what they start"),
         }
     }
 

@@ -101,6 +101,9 @@ impl Session {
         }
         let Self { kernel, intake, failure, .. } = self;
         *failure = kernel.drain(timeout, &mut |fact| intake.add(fact)).err();
+        if let Some(evidence) = &mut intake.evidence {
+            evidence.flush();
+        }
     }
 
     /// Takes a fact that the kernel side did not report.

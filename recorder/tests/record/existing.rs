@@ -10,17 +10,17 @@ use std::{
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::rig::{Rig, send, wait_until};
+use crate::rig::{Rig, Running, send, wait_until};
 
 /// A shell that says `ready` and then does one line of its input after the other.
-struct Server {
-    child: Child,
+pub(crate) struct Server {
+    pub(crate) child: Child,
     lines: ChildStdin,
     output: BufReader<std::process::ChildStdout>,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let script = "exec 7</etc/hostname; echo ready; while read line; do eval \"$line\"; echo done; done";
         let mut child = Command::new("bash").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = child.stdin.take().unwrap();
@@ -38,24 +38,24 @@ impl Server {
         }
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         drop(self.lines);
         self.child.wait().unwrap();
     }
 }
 
 /// Cgroups of one name in every hierarchy; gone when dropped.
-struct Groups(Vec<PathBuf>);
+pub(crate) struct Groups(Vec<PathBuf>);
 
 impl Groups {
-    fn create(name: &str) -> Self {
+    pub(crate) fn create(name: &str) -> Self {
         let roots = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(PathBuf::from);
         let dirs: Vec<PathBuf> = roots.iter().filter(|root| root.join("cgroup.procs").exists()).map(|root| root.join(name)).collect();
         dirs.iter().for_each(|dir| fs::create_dir(dir).unwrap());
         Self(dirs)
     }
 
-    fn put(&self, pid: u32) {
+    pub(crate) fn put(&self, pid: u32) {
         self.0.iter().for_each(|dir| fs::write(dir.join("cgroup.procs"), pid.to_string()).unwrap());
     }
 }
@@ -67,20 +67,10 @@ impl Drop for Groups {
 }
 
 /// Begins to record and waits until the snapshot is taken.
-fn record(rig: &Rig, args: &[&str]) -> crate::rig::Running {
-    let running = rig.start(args);
-    wait_until("the snapshot", || tracked(running.pid()));
+pub(crate) fn record(rig: &Rig, args: &[&str]) -> Running {
+    let mut running = rig.start(args);
+    running.wait_for_error("recording ");
     running
-}
-
-/// The recorder says nothing when it is ready, but it then holds its programs and waits in a poll.
-fn tracked(pid: u32) -> bool {
-    let links = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let programs =
-        links.filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target.to_string_lossy().contains("bpf-prog"))).count();
-    let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-    let waits = [libc::SYS_epoll_wait, libc::SYS_epoll_pwait, libc::SYS_ppoll, libc::SYS_epoll_pwait2, 7];
-    programs > 0 && waits.iter().any(|number| call.starts_with(&format!("{number} ")))
 }
 
 #[test]
@@ -90,6 +80,7 @@ fn a_running_process_is_followed_by_itself_with_its_children_and_its_past() {
     let pid = server.child.id().to_string();
     let running = record(&rig, &["--pid", &pid]);
     server.run("cat /etc/hosts > /dev/null");
+    wait_until("its open in the facts, while it runs", || rig.facts("open").iter().any(|fact| fact["path"] == "/etc/hosts"));
     server.end();
     let done = running.finish();
     assert_eq!(done.code, Some(0), "{}", done.stderr);

@@ -8,4 +8,5 @@ mod flood;
 mod leftovers;
 mod refusals;
 mod rig;
+mod runtime;
 mod terminal;

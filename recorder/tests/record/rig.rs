@@ -77,7 +77,17 @@ impl Rig {
     /// Facts of a kind, as JSON.
     pub(crate) fn facts(&self, kind: &str) -> Vec<Value> {
         let text = fs::read_to_string(self.path("facts")).unwrap();
-        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|fact| fact["kind"] == kind).collect()
+        // While the recorder writes, the last line may be half there.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|fact| fact["kind"] == kind).collect()
+    }
+
+    /// How many opens of files below a folder are among the facts. There may be too many to hold.
+    pub(crate) fn opened_below(&self, folder: &Path) -> u64 {
+        let path = format!("\"path\":\"{}/", folder.display());
+        let lines = BufReader::new(fs::File::open(self.path("facts")).unwrap()).lines();
+        let found = lines.map(Result::unwrap).filter(|line| line.contains("\"kind\":\"open\"") && line.contains(&path)).count();
+        found.try_into().unwrap()
     }
 
     /// Status of a condition of the profile; empty if it is not there.
