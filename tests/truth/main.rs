@@ -1,7 +1,7 @@
 //! `make truth`: records real programs while strace watches the same run from outside, and compares.
 //!
 //! Needs root, strace, and the recorder (`RUNTIMEMAP_RECORDER`, else the one beside this binary). Arguments choose programs by a
-//! part of their name; none means all.
+//! part of their name; none means all. A program that is not installed has failed, unless RUNTIMEMAP_TEST_WITHOUT names `lacking`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is this program's purpose, and it is run by hand or by make")]
 
@@ -21,6 +21,10 @@ use program::{Prepared, Program};
 
 /// Problems of one profile that are printed.
 const PROBLEMS: usize = 12;
+/// Names, by commas, what tests are to do without.
+const WITHOUT: &str = "RUNTIMEMAP_TEST_WITHOUT";
+/// Programs that this machine has not, in [`WITHOUT`].
+const LACKING: &str = "lacking";
 
 fn main() -> ExitCode {
     match truth() {
@@ -39,12 +43,20 @@ fn truth() -> Result<bool> {
     let chosen: Vec<String> = env::args().skip(1).collect();
     let programs =
         programs::all().into_iter().filter(|program| chosen.is_empty() || chosen.iter().any(|part| program.name.contains(part.as_str())));
+    let may_lack = env::var(WITHOUT).unwrap_or_default().split([',', ' ']).any(|name| name == LACKING);
     println!("{}", table::heading());
-    let (mut failed, mut left_out) = (Vec::new(), Vec::new());
+    let (mut passed, mut failed, mut left_out) = (0, Vec::new(), Vec::new());
     for program in programs {
         match one(&program, &recorder) {
-            Ok(None) => {}
-            Ok(Some(reason)) => left_out.push(format!("{}: {reason}", program.name)),
+            Ok(None) => passed += 1,
+            Ok(Some(reason)) if may_lack => left_out.push(format!("{}: {reason}", program.name)),
+            Ok(Some(reason)) => {
+                println!(
+                    "{:<22} FAILED: {reason}; 'make setup' installs it, and {WITHOUT}={LACKING} leaves such programs out",
+                    program.name
+                );
+                failed.push(program.name);
+            }
             Err(error) => {
                 println!("{:<22} FAILED: {error:#}", program.name);
                 failed.push(program.name);
@@ -59,6 +71,7 @@ fn truth() -> Result<bool> {
     } else {
         println!("not as it should be: {}", failed.join(", "));
     }
+    println!("{passed} passed, {} failed", failed.len());
     Ok(failed.is_empty())
 }
 
