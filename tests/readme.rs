@@ -2,6 +2,8 @@
 //!
 //! Needs root, kubectl and the two binaries, which RUNTIMEMAP_RECORDER and RUNTIMEMAP_PLUGIN name (`make replay` sets them).
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     env, fs,
     os::unix::fs::symlink,
