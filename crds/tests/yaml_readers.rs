@@ -251,6 +251,7 @@ fn o7_the_real_kubectl_reads_the_same_strings() {
 const WITHOUT: &str = "RUNTIMEMAP_TEST_WITHOUT";
 
 /// Whether somebody switched off what needs a program, by its name.
+#[expect(clippy::print_stderr, reason = "says what was left out")]
 fn is_left_out(name: &str) -> bool {
     let left_out = std::env::var(WITHOUT).unwrap_or_default().split([',', ' ']).any(|word| word == name);
     if left_out {

@@ -70,6 +70,7 @@ fn run_container(rig: &Rig, cgroup: &str) {
     fs::write(bundle.join("config.json"), configuration.to_string()).unwrap();
     let mut runc = Command::new("runc");
     runc.arg("--root").arg(rig.path("runc")).args(["run", "--bundle"]).arg(&bundle).arg(format!("runtime-{}", std::process::id()));
-    let output = runc.output().expect("runc runs; 'make setup' installs it");
+    // Installed by 'make setup'.
+    let output = runc.output().unwrap();
     assert!(output.status.success() && output.stdout == b"seen\n", "{output:?}");
 }
