@@ -61,6 +61,18 @@ pub struct Container {
     pub epoch: u32,
 }
 
+/// A container, and who in it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Who {
+    /// The container.
+    pub container: Container,
+    /// Origin of the process.
+    pub origin: u32,
+    /// Its id (thread group).
+    pub pid: u32,
+}
+
 /// State of a slot that the kernel writes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]

@@ -18,7 +18,10 @@ use aya::Ebpf;
 use runtimemap_crds::LossCause;
 
 pub use self::load::Choice;
-use crate::fact::{Fact, Slot};
+use crate::{
+    fact::{Fact, Slot},
+    snapshot::Listener,
+};
 
 /// Failure to load, attach or read.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +169,14 @@ impl Kernel {
         track::track(self, target)
     }
 
+    /// Tells whose connections those to sockets are that listened before a container was tracked.
+    ///
+    /// # Errors
+    /// If the map refuses.
+    pub fn listening(&mut self, slot: Slot, listeners: &[Listener]) -> Result<(), Error> {
+        track::listening(self, slot, listeners)
+    }
+
     /// Waits at most `timeout` for records and hands them on as facts, oldest first per processor.
     ///
     /// # Errors
@@ -203,12 +214,6 @@ impl Kernel {
     /// What this kernel's hooks cannot see, in words; empty if nothing.
     pub fn gaps(&self) -> Vec<String> {
         let mut gaps: Vec<String> = self.choices.iter().filter_map(Choice::gap).collect();
-        if self.tracks.followed() {
-            gaps.push(
-                "connections that came in to sockets which listened before the recording began are not seen: the process shares its cgroup"
-                    .to_owned(),
-            );
-        }
         let by_cgroup = self.choices.iter().any(|choice| choice.used == Some("cgroup_skb"));
         if by_cgroup && self.tracks.followed() {
             gaps.push("UDP, SCTP and DNS of a process that shares its cgroup are not seen: packets are told apart by cgroup".to_owned());

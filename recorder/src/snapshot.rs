@@ -10,6 +10,7 @@ use runtimemap_crds::Origin;
 
 use crate::fact::{Act, Fact, Slot};
 
+pub use socket::Listener;
 pub use tree::Processes;
 
 /// The facts that these processes still show.
@@ -21,4 +22,9 @@ pub fn take(slot: Slot, pids: &BTreeSet<u32>) -> Vec<Fact> {
     }
     socket::acts(pids, &mut add);
     facts
+}
+
+/// The TCP sockets on which these processes wait for peers.
+pub fn listeners(pids: &BTreeSet<u32>) -> Vec<Listener> {
+    socket::listeners(pids)
 }

@@ -1,21 +1,13 @@
 //! Whose act this is: the container by the task's cgroup, the origin by its process.
 
 use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_pid_tgid};
+pub use runtimemap_recorder_ebpf::Who;
 use runtimemap_recorder_ebpf::{CgroupKey, Container, Task, abi, origin};
 
 use super::{
     maps::{CGROUPS, FOLLOWED, TASKS},
     read::{current, read},
 };
-
-/// A container, and who in it.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Who {
-    pub container: Container,
-    pub origin: u32,
-    pub pid: u32,
-}
 
 /// Key of a `struct cgroup`.
 #[inline(always)]

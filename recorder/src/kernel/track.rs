@@ -12,13 +12,13 @@ use aya::{
     programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType},
     util::KernelVersion,
 };
-use runtimemap_recorder_ebpf::{CgroupKey, Container, SlotState, Task, origin};
+use runtimemap_recorder_ebpf::{CgroupKey, Container, SlotState, Task, Who, origin};
 
 use super::{
     Error, Kernel, Options, Signal, Target,
     load::{Plain, chain},
 };
-use crate::fact::Slot;
+use crate::{fact::Slot, snapshot::Listener};
 
 /// Slots in use.
 #[derive(Default)]
@@ -98,6 +98,19 @@ fn follow(bpf: &mut Ebpf, processes: &[u32], container: Container) -> Result<(),
         tasks.insert(*process, Plain(task), 0).map_err(|error| failed("TASKS", &error))?;
     }
     array::<u32>(bpf, "FOLLOWED")?.set(0, Plain(1), 0).map_err(|error| failed("FOLLOWED", &error))
+}
+
+/// Connections come to a socket's owner as the kernel knows it, which is who made it listen; of these it did not see that.
+pub(super) fn listening(kernel: &mut Kernel, slot: Slot, listeners: &[Listener]) -> Result<(), Error> {
+    let Some(epoch) = kernel.tracks.epoch(slot) else { return Ok(()) };
+    let container = Container { slot: slot.0, epoch };
+    let mut owners: HashMap<_, [u32; 2], Plain<Who>> =
+        HashMap::try_from(map(&mut kernel.bpf, "LISTENERS")?).map_err(|error| failed("LISTENERS", &error))?;
+    for Listener { namespace, port, pid } in listeners {
+        let who = Who { container, origin: origin::ENTRYPOINT, pid: *pid };
+        owners.insert([*namespace, u32::from(*port)], Plain(who), 0).map_err(|error| failed("LISTENERS", &error))?;
+    }
+    Ok(())
 }
 
 /// Lets the packet programs see this cgroup's packets, beside whatever else is attached there.

@@ -79,6 +79,7 @@ fn watch(
     // After tracking has begun, so that nothing falls between.
     let mut own = watched.pids();
     own.remove(&std::process::id());
+    session.listening(slot, &snapshot::listeners(&own))?;
     for fact in snapshot::take(slot, &own) {
         session.add(fact);
     }

@@ -13,6 +13,7 @@ use crate::{
     kernel::{self, Kernel, Options, Target},
     ledger::Ledger,
     profile::{self, Ending, Recording},
+    snapshot::Listener,
 };
 
 /// Rounds of draining that may follow the end; a flood that goes on outside of it ends there.
@@ -87,6 +88,11 @@ impl Session {
         self.slot = Some(slot);
         self.startup_observed = target.fresh;
         Ok(slot)
+    }
+
+    /// Tells the kernel side of sockets that listen already.
+    pub(super) fn listening(&mut self, slot: Slot, listeners: &[Listener]) -> Result<(), Error> {
+        Ok(self.kernel.listening(slot, listeners)?)
     }
 
     /// Facts so far, and losses.

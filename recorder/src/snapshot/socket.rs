@@ -29,23 +29,60 @@ enum State {
     Other,
 }
 
-/// Flows and listening sockets of these processes. A socket that several hold is told once.
+/// A TCP socket that waits for peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listener {
+    /// Inode number of its network namespace.
+    pub namespace: u32,
+    /// Its port.
+    pub port: u16,
+    /// A process that holds it.
+    pub pid: u32,
+}
+
+/// Flows and listening sockets of these processes.
 pub(super) fn acts(pids: &BTreeSet<u32>, add: &mut dyn FnMut(u32, Act)) {
-    let mut tables = BTreeMap::<PathBuf, Vec<Row>>::new();
+    each(pids, &mut |pid, _, row, rows| {
+        if let Some(act) = act(row, rows) {
+            add(pid, act);
+        }
+    });
+}
+
+/// The TCP sockets on which these processes wait.
+pub(super) fn listeners(pids: &BTreeSet<u32>) -> Vec<Listener> {
+    let mut found = Vec::new();
+    each(pids, &mut |pid, namespace, row, _| {
+        if row.protocol == Protocol::TCP && row.state == State::Waits {
+            found.push(Listener { namespace, port: row.local.port(), pid });
+        }
+    });
+    found
+}
+
+/// Every socket that these processes hold, once, with a process that holds it, its network namespace and all sockets of that.
+fn each(pids: &BTreeSet<u32>, visit: &mut dyn FnMut(u32, u32, &Row, &[Row])) {
+    let mut tables = BTreeMap::<u32, Vec<Row>>::new();
     let mut told = BTreeSet::new();
     for &pid in pids {
-        let Ok(namespace) = fs::read_link(format!("/proc/{pid}/ns/net")) else { continue };
+        let Some(namespace) = namespace(pid) else { continue };
         let inodes = sockets(pid);
         if inodes.is_empty() {
             continue;
         }
         let rows = tables.entry(namespace).or_insert_with(|| table(pid));
         for row in rows.iter().filter(|row| inodes.contains(&row.inode)) {
-            if let (true, Some(act)) = (told.insert(row.inode), act(row, rows)) {
-                add(pid, act);
+            if told.insert(row.inode) {
+                visit(pid, namespace, row, rows);
             }
         }
     }
+}
+
+/// Inode number of a process' network namespace, from a link like `net:[4026531840]`.
+fn namespace(pid: u32) -> Option<u32> {
+    let link = fs::read_link(format!("/proc/{pid}/ns/net")).ok()?;
+    link.to_str()?.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
 }
 
 fn act(row: &Row, all: &[Row]) -> Option<Act> {

@@ -124,3 +124,26 @@ fn ctrl_c_ends_it_and_leaves_the_process_alone() {
     server.run(":");
     server.end();
 }
+
+#[test]
+fn r9_connections_to_a_socket_that_listened_before_are_seen() {
+    // In the cgroup of this very test, which nobody tracks.
+    let script = "import socket,sys\ns = socket.create_server((\"127.0.0.1\", 0))\nprint(s.getsockname()[1], flush=True)\n\
+        while True:\n  c, _ = s.accept()\n  c.close()";
+    let mut server = Command::new("python3").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port: u16 = line.trim().parse().unwrap();
+    let rig = Rig::new();
+    let running = record(&rig, &["--pid", &server.id().to_string()]);
+    let client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let came = |fact: &serde_json::Value| fact["direction"] == "ingress" && fact["local"] == format!("127.0.0.1:{port}");
+    wait_until("the connection among the facts", || rig.facts("flow").iter().any(came));
+    drop(client);
+    send(server.id(), Signal::SIGTERM);
+    server.wait().unwrap();
+    let done = running.finish();
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    // The client is another process of the same cgroup, and none of its acts are here.
+    assert!(rig.facts("flow").iter().all(came), "{:?}", rig.facts("flow"));
+}
