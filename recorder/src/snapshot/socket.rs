@@ -29,6 +29,14 @@ enum State {
     Other,
 }
 
+/// A socket that a process holds, with its network namespace and all sockets of that.
+struct Held<'a> {
+    pid: u32,
+    namespace: u32,
+    row: &'a Row,
+    all: &'a [Row],
+}
+
 /// A TCP socket that waits for peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listener {
@@ -42,8 +50,8 @@ pub struct Listener {
 
 /// Flows and listening sockets of these processes.
 pub(super) fn acts(pids: &BTreeSet<u32>, add: &mut dyn FnMut(u32, Act)) {
-    each(pids, &mut |pid, _, row, rows| {
-        if let Some(act) = act(row, rows) {
+    each(pids, &mut |Held { pid, row, all, .. }| {
+        if let Some(act) = act(row, all) {
             add(pid, act);
         }
     });
@@ -52,7 +60,7 @@ pub(super) fn acts(pids: &BTreeSet<u32>, add: &mut dyn FnMut(u32, Act)) {
 /// The TCP sockets on which these processes wait.
 pub(super) fn listeners(pids: &BTreeSet<u32>) -> Vec<Listener> {
     let mut found = Vec::new();
-    each(pids, &mut |pid, namespace, row, _| {
+    each(pids, &mut |Held { pid, namespace, row, .. }| {
         if row.protocol == Protocol::TCP && row.state == State::Waits {
             found.push(Listener { namespace, port: row.local.port(), pid });
         }
@@ -60,8 +68,8 @@ pub(super) fn listeners(pids: &BTreeSet<u32>) -> Vec<Listener> {
     found
 }
 
-/// Every socket that these processes hold, once, with a process that holds it, its network namespace and all sockets of that.
-fn each(pids: &BTreeSet<u32>, visit: &mut dyn FnMut(u32, u32, &Row, &[Row])) {
+/// Every socket that these processes hold, once.
+fn each(pids: &BTreeSet<u32>, visit: &mut dyn FnMut(Held<'_>)) {
     let mut tables = BTreeMap::<u32, Vec<Row>>::new();
     let mut told = BTreeSet::new();
     for &pid in pids {
@@ -73,7 +81,7 @@ fn each(pids: &BTreeSet<u32>, visit: &mut dyn FnMut(u32, u32, &Row, &[Row])) {
         let rows = tables.entry(namespace).or_insert_with(|| table(pid));
         for row in rows.iter().filter(|row| inodes.contains(&row.inode)) {
             if told.insert(row.inode) {
-                visit(pid, namespace, row, rows);
+                visit(Held { pid, namespace, row, all: rows });
             }
         }
     }
