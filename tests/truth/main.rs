@@ -1,7 +1,8 @@
 //! `make truth`: records real programs while strace watches the same run from outside, and compares.
 //!
 //! Needs root, strace, and the recorder (`RUNTIMEMAP_RECORDER`, else the one beside this binary). Arguments choose programs by a
-//! part of their name; none means all. A program that is not installed has failed, unless RUNTIMEMAP_TEST_WITHOUT names `lacking`.
+//! part of their name; none means all. A program that `make setup` installs and that is not there has failed, unless RUNTIMEMAP_TEST_WITHOUT
+//! names `lacking`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is this program's purpose, and it is run by hand or by make")]
 
@@ -47,7 +48,7 @@ fn truth() -> Result<bool> {
     println!("{}", table::heading());
     let (mut passed, mut failed, mut left_out) = (0, Vec::new(), Vec::new());
     for program in programs {
-        match one(&program, &recorder) {
+        match one(&program, &recorder, may_lack) {
             Ok(None) => passed += 1,
             Ok(Some(reason)) if may_lack => left_out.push(format!("{}: {reason}", program.name)),
             Ok(Some(reason)) => {
@@ -75,14 +76,16 @@ fn truth() -> Result<bool> {
     Ok(failed.is_empty())
 }
 
-/// Prepares, runs and compares one program. Gives the reason if it cannot run on this machine.
-fn one(program: &Program, recorder: &std::path::Path) -> Result<Option<String>> {
+/// Prepares, runs and compares one program. Gives the reason if it was left out.
+fn one(program: &Program, recorder: &std::path::Path, may_lack: bool) -> Result<Option<String>> {
     let began = Instant::now();
     let folder = program::folder()?;
     let done = match (program.prepare)(folder.path())? {
         Prepared::Run(run) => run::record(program.name, run, folder.path(), recorder)?,
         Prepared::Done(done) => *done,
-        Prepared::Missing(reason) => return Ok(Some(reason)),
+        Prepared::NotHere(reason) => return Ok(Some(reason)),
+        Prepared::Missing(reason) if may_lack => return Ok(Some(reason)),
+        Prepared::Missing(reason) => bail!("{reason}: 'make setup' sees to it, and {WITHOUT}={LACKING} leaves such programs out"),
     };
     let mut perfect = true;
     for column in &done.columns {

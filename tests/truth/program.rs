@@ -32,8 +32,10 @@ pub(crate) enum Prepared {
     Run(Run),
     /// It ran in its own way, and this came out.
     Done(Box<Done>),
-    /// Not on this machine, for this reason.
+    /// Not on this machine, for this reason: `make setup` should have seen to it.
     Missing(String),
+    /// Not on this machine, for this reason, and it need not be.
+    NotHere(String),
 }
 
 /// Drives a running program from outside, given its process, until it ends.
@@ -138,3 +140,14 @@ macro_rules! need {
     };
 }
 pub(crate) use need;
+
+/// The same for what is recorded where somebody installed it.
+macro_rules! where_installed {
+    ($name:expr) => {
+        match $crate::program::find($name) {
+            Some(path) => path,
+            None => return Ok($crate::program::Prepared::NotHere(format!("{} is not installed", $name))),
+        }
+    };
+}
+pub(crate) use where_installed;

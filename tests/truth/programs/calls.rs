@@ -23,7 +23,7 @@ pub(super) const PROGRAMS: &[Entry] = &[
 fn compat(folder: &Path) -> Result<Prepared> {
     need!("gcc");
     if !cfg!(target_arch = "x86_64") {
-        return Ok(Prepared::Missing("32-bit calls are tried on x86-64".into()));
+        return Ok(Prepared::NotHere("32-bit calls are tried on x86-64".into()));
     }
     std::fs::write(folder.join("narrow.c"), include_str!("sources/narrow.c"))?;
     build::run(
@@ -63,7 +63,7 @@ fn io_uring(folder: &Path) -> Result<Prepared> {
     need!("gcc");
     let program = build::c(folder, "ring", include_str!("sources/ring.c"), &[])?;
     if let Err(error) = build::run(&mut Command::new(&program)) {
-        return Ok(Prepared::Missing(format!("io_uring does not work here: {error:#}")));
+        return Ok(Prepared::NotHere(format!("io_uring does not work here: {error:#}")));
     }
     let path = escape(folder.canonicalize()?.join("ring.c").as_os_str().as_encoded_bytes());
     Run::new([program])

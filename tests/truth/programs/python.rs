@@ -25,7 +25,7 @@ fn files(folder: &Path) -> Result<Prepared> {
     let target = escape(folder.canonicalize()?.join("target").as_os_str().as_encoded_bytes());
     Ok(match script(folder, include_str!("sources/files.py"))? {
         Prepared::Run(run) => Prepared::Run(run.own(Column::Opens, [sets::open(&target, &["O_RDONLY"])])),
-        other @ (Prepared::Done(_) | Prepared::Missing(_)) => other,
+        other @ (Prepared::Done(_) | Prepared::Missing(_) | Prepared::NotHere(_)) => other,
     })
 }
 
@@ -52,7 +52,7 @@ fn names(folder: &Path) -> Result<Prepared> {
             run.columns.push(Column::Names);
             Prepared::Run(run.own(Column::Names, names.map(str::to_owned)))
         }
-        other @ (Prepared::Done(_) | Prepared::Missing(_)) => other,
+        other @ (Prepared::Done(_) | Prepared::Missing(_) | Prepared::NotHere(_)) => other,
     })
 }
 
