@@ -62,7 +62,11 @@ impl Groups {
 
 impl Drop for Groups {
     fn drop(&mut self) {
-        wait_until("an empty cgroup", || self.0.iter().all(|dir| fs::remove_dir(dir).is_ok() || !dir.exists()));
+        // A runtime makes the cgroup above its own in the other hierarchies too, and leaves it.
+        let name = self.0.first().and_then(|dir| dir.file_name()).unwrap();
+        let hierarchies = fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path().join(name));
+        let all: Vec<PathBuf> = hierarchies.chain(self.0.iter().cloned()).collect();
+        wait_until("an empty cgroup", || all.iter().all(|dir| fs::remove_dir(dir).is_ok() || !dir.exists()));
     }
 }
 
