@@ -42,6 +42,8 @@ pub const PROCESSES_LEFT: &str = "ProcessesLeft";
 pub const INTERRUPTED: &str = "Interrupted";
 /// False when a hook this kernel lacks leaves a part of the behaviour unseen.
 pub const FULLY_OBSERVED: &str = "FullyObserved";
+/// True when an address of the cluster was talked to whose pod was not found.
+pub const PEERS_UNRESOLVED: &str = "PeersUnresolved";
 
 /// Reasons given with the conditions above.
 pub mod reason {
@@ -67,6 +69,8 @@ pub mod reason {
     pub const ALL_HOOKS_ATTACHED: &str = "AllHooksAttached";
     /// A list was over its budget.
     pub const LIST_OVER_BUDGET: &str = "ListOverBudget";
+    /// An address inside the cluster belongs to no pod that is known.
+    pub const NO_POD_OF_THAT_ADDRESS: &str = "NoPodOfThatAddress";
     /// No list was over its budget.
     pub const WITHIN_BUDGET: &str = "WithinBudget";
 }

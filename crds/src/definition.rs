@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
-use crate::{ApplicationProfile, NetworkNeighborhood, SeccompProfile, generated_network_policy};
+use crate::{ApplicationProfile, NetworkNeighborhood, NodeDirective, NodeObservation, SeccompProfile, generated_network_policy};
 
 /// The definitions of all kinds, with the name of the file each is kept in.
 ///
@@ -15,6 +15,8 @@ pub fn definitions() -> Result<Vec<(&'static str, CustomResourceDefinition)>, se
         ("applicationprofiles.yaml", derived(ApplicationProfile::crd())?),
         ("generatednetworkpolicies.yaml", generated_network_policy::definition()?),
         ("networkneighborhoods.yaml", derived(NetworkNeighborhood::crd())?),
+        ("nodedirectives.yaml", derived(NodeDirective::crd())?),
+        ("nodeobservations.yaml", derived(NodeObservation::crd())?),
         ("seccompprofiles.yaml", derived(SeccompProfile::crd())?),
     ])
 }

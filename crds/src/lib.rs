@@ -10,6 +10,8 @@ pub mod generated_network_policy;
 pub mod masking;
 pub mod merge;
 pub mod network_neighborhood;
+pub mod node_directive;
+pub mod node_observation;
 pub mod object;
 pub mod seccomp_profile;
 pub mod status;
@@ -25,6 +27,8 @@ pub use network_neighborhood::{
     ContainerNeighborhood, Neighbor, NeighborPort, NetworkNeighborhood, NetworkNeighborhoodSpec, Outcome, Peer, PeerClass, PeerType,
     Protocol,
 };
+pub use node_directive::{Acknowledgement, ContainerDirective, MailVerdict, NodeDirective, NodeDirectiveSpec, WatchState};
+pub use node_observation::{NodeObservation, NodeObservationSpec, ObservedContainer};
 pub use object::Object;
 pub use seccomp_profile::{OciSeccomp, SeccompProfile, SeccompProfileSpec};
 pub use status::{Counts, Learning, Loss, LossCause, Phase, ProfileStatus};

@@ -1,0 +1,85 @@
+//! NodeDirective: what the controller tells one node.
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What arrived, and what to watch. Holds no facts. Written by the controller only; agents read it.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::duplicated_attributes, reason = "several columns share a type")]
+#[kube(
+    group = "runtimemap.io",
+    version = "v1alpha1",
+    kind = "NodeDirective",
+    doc = "What the controller tells the agent of one node: which batch arrived, and which containers to watch. Internal.",
+    category = "runtimemap",
+    derive = "PartialEq",
+    printcolumn(name = "Ledger", type_ = "string", json_path = ".spec.ack.ledger", description = "Ledger that was acknowledged last"),
+    printcolumn(name = "Sequence", type_ = "integer", json_path = ".spec.ack.sequence", description = "Batch that was acknowledged last"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeDirectiveSpec {
+    /// The batch that was stored last.
+    pub ack: Acknowledgement,
+    /// What became of each container of that batch, and whether to go on watching it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 500))]
+    pub containers: Vec<ContainerDirective>,
+}
+
+/// Names a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Acknowledgement {
+    /// Ledger of the batch.
+    #[schemars(length(max = 64))]
+    pub ledger: String,
+    /// Number of the batch in that ledger.
+    pub sequence: u64,
+}
+
+/// What to do about one container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerDirective {
+    /// UID of its pod, as the observation had it.
+    #[serde(rename = "podUID")]
+    #[schemars(length(max = 64))]
+    pub pod_uid: String,
+    /// Its id, as the observation had it.
+    #[schemars(length(max = 128))]
+    pub id: String,
+    /// What became of its facts.
+    pub verdict: MailVerdict,
+    /// Why they were refused or have to wait, for example UnknownPod. Empty where they were taken.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub cause: String,
+    /// Whether to go on watching it.
+    pub watch: WatchState,
+}
+
+/// What became of a container's facts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum MailVerdict {
+    /// They are stored.
+    #[default]
+    Taken,
+    /// They could not be placed yet: send them again.
+    Later,
+    /// They will never be placed: do not send them again.
+    Refused,
+}
+
+/// Whether to go on watching a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum WatchState {
+    /// Go on.
+    #[default]
+    Watch,
+    /// Nothing more is wanted of it.
+    Ignore,
+}
