@@ -16,7 +16,9 @@ trap 'rm -rf "$work"' EXIT
 
 # Debian's own programs beside busybox, for the ladders.
 options=(--program "$recorder:/bin/runtimemap-recorder" --module sctp --seconds 300)
-for file in programs.sh ladder.bash; do options+=(--file "$here/$file:/$file"); done
+gcc -static -O1 -Wall -Wextra -o "$work/wire" "$here/wire.c" || { echo "kernels: failed to compile wire.c: run 'make setup'" >&2; exit 1; }
+options+=(--program "$work/wire:/bin/wire")
+for file in programs.sh network.sh ladder.bash; do options+=(--file "$here/$file:/$file"); done
 for program in bash tar find sort sed grep; do options+=(--program "/usr/bin/$program"); done
 
 rows=() passed=0 failed=0
