@@ -5,6 +5,8 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -17,6 +19,9 @@ use tempfile::TempDir;
 
 /// Longest that anything here may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Longest that one recording may take.
+const LONGEST: Duration = Duration::from_secs(240);
 
 /// A folder for what one test writes, and the recorder's path.
 pub(crate) struct Rig {
@@ -35,6 +40,8 @@ pub(crate) struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
     stderr: BufReader<ChildStderr>,
+    /// Dropped when the test is done with it.
+    _alive: mpsc::Sender<()>,
 }
 
 impl Rig {
@@ -47,7 +54,9 @@ impl Rig {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_runtimemap-recorder"));
+        // With no signal ignored, as from a terminal: nohup(1) around these tests would change what is tested.
+        let mut command = Command::new("env");
+        command.args(["--default-signal", env!("CARGO_BIN_EXE_runtimemap-recorder")]);
         command.arg("record").arg("--output").arg(self.path("map.yaml")).arg("--facts").arg(self.path("facts")).args(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -63,7 +72,15 @@ impl Rig {
         let mut child = self.command(args).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        Running { child, stdout, stderr }
+        let (alive, ended) = mpsc::channel::<()>();
+        let pid = child.id();
+        thread::spawn(move || {
+            // What hangs ends, and its test fails.
+            if ended.recv_timeout(LONGEST) == Err(mpsc::RecvTimeoutError::Timeout) {
+                send(pid, Signal::SIGKILL);
+            }
+        });
+        Running { child, stdout, stderr, _alive: alive }
     }
 
     /// The object of a kind from the map.
@@ -172,7 +189,7 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "{what} did not come about");
-        std::thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     }
 }
 
