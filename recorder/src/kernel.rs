@@ -12,7 +12,11 @@ mod quiet;
 mod tables;
 mod track;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    os::fd::BorrowedFd,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use aya::Ebpf;
 use runtimemap_crds::LossCause;
@@ -169,6 +173,47 @@ impl Kernel {
         track::track(self, target)
     }
 
+    /// Lets cgroups that will be made below a directory belong to a slot of their own from their first moment. Called again once the first was made, so
+    /// that the next has another.
+    ///
+    /// # Errors
+    /// If no slot is left, or the cgroup is gone.
+    pub fn arm(&mut self, directory: &Path) -> Result<Slot, Error> {
+        track::arm(self, directory)
+    }
+
+    /// Lets one cgroup belong to a slot in use.
+    ///
+    /// # Errors
+    /// If the slot is free, or the cgroup is gone.
+    pub fn lead(&mut self, directory: &Path, slot: Slot) -> Result<(), Error> {
+        track::lead(self, directory, slot)
+    }
+
+    /// The slot that a cgroup belongs to.
+    ///
+    /// # Errors
+    /// If the cgroup is gone.
+    pub fn slot_of(&mut self, directory: &Path) -> Result<Option<Slot>, Error> {
+        track::slot_of(self, directory)
+    }
+
+    /// Forgets a container. Its slot is used again, under a higher epoch, once all others are in use.
+    ///
+    /// # Errors
+    /// If a map refuses.
+    pub fn release(&mut self, slot: Slot) -> Result<(), Error> {
+        track::release(self, slot)
+    }
+
+    /// Sees packets from this cgroup of v2 downward, once for all containers below it.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn packets_from(&mut self, directory: &Path) -> Result<(), Error> {
+        track::packets_from(self, directory)
+    }
+
     /// Tells whose connections those to sockets are that listened before a container was tracked.
     ///
     /// # Errors
@@ -209,6 +254,11 @@ impl Kernel {
         losses.push((LossCause::Undecodable, self.undecodable));
         losses.retain(|(_, count)| *count > 0);
         Ok(losses)
+    }
+
+    /// File descriptors on which records arrive, for whoever waits for something else beside them.
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.output.borrowed()
     }
 
     /// What this kernel's hooks cannot see, in words; empty if nothing.

@@ -1,7 +1,7 @@
 //! Records on their way out of the kernel: one ring buffer, or a perf buffer per processor.
 
 use std::{
-    os::fd::{AsRawFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, RawFd},
     time::Duration,
 };
 
@@ -93,6 +93,12 @@ impl Output {
             }
         }
         Ok(())
+    }
+
+    /// What becomes readable when there are some.
+    pub(super) fn borrowed(&self) -> Vec<BorrowedFd<'_>> {
+        // SAFETY: the buffers own them, and are borrowed for as long.
+        self.descriptors().into_iter().map(|fd| unsafe { BorrowedFd::borrow_raw(fd) }).collect()
     }
 
     fn descriptors(&self) -> Vec<RawFd> {

@@ -4,7 +4,8 @@ use std::mem::size_of;
 
 use aya::{
     Ebpf,
-    maps::{Array, Map, MapData, PerCpuArray},
+    maps::{Array, Map, MapData, PerCpuArray, PerCpuValues},
+    util::nr_cpus,
 };
 use runtimemap_crds::LossCause;
 use runtimemap_recorder_ebpf::{SYSCALLS, SyscallTable, abi, loss, origin};
@@ -38,6 +39,23 @@ pub(super) fn syscalls(bpf: &Ebpf, slot: Slot) -> Result<Vec<Fact>, Error> {
         }
     }
     Ok(facts)
+}
+
+/// Empties a slot's tables for the next container.
+pub(super) fn clear(bpf: &mut Ebpf, slot: Slot) -> Result<(), Error> {
+    let name = "SYSCALL_TABLES";
+    let map = bpf.map_mut(name).ok_or_else(|| Error::Map { name, error: "not in the object".to_owned() })?;
+    let mut calls: Array<&mut MapData, Plain<SyscallTable>> = Array::try_from(map).map_err(|error| failed(name, &error))?;
+    let empty = SyscallTable { entered: [[[0; SYSCALLS]; abi::COUNT]; origin::COUNT], left: [[0; SYSCALLS]; abi::COUNT] };
+    calls.set(slot.0, Plain(empty), 0).map_err(|error| failed(name, &error))?;
+    let name = "LOSSES";
+    let map = bpf.map_mut(name).ok_or_else(|| Error::Map { name, error: "not in the object".to_owned() })?;
+    let mut losses: PerCpuArray<&mut MapData, Plain<[u64; loss::COUNT]>> =
+        PerCpuArray::try_from(map).map_err(|error| failed(name, &error))?;
+    let processors = nr_cpus().map_err(|(path, error)| Error::Map { name, error: format!("{path}: {error}") })?;
+    let none = PerCpuValues::try_from(vec![Plain([0; loss::COUNT]); processors]);
+    let none = none.map_err(|error| Error::Map { name, error: error.to_string() })?;
+    losses.set(slot.0, none, 0).map_err(|error| failed(name, &error))
 }
 
 /// Loss counters of a container.

@@ -1,6 +1,7 @@
 //! Telling the kernel which cgroups and processes are a container.
 
 use std::{
+    collections::VecDeque,
     fs::{self, File},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -17,56 +18,183 @@ use runtimemap_recorder_ebpf::{CgroupKey, Container, SlotState, Task, Who, origi
 use super::{
     Error, Kernel, Options, Signal, Target,
     load::{Plain, chain},
+    tables,
 };
 use crate::{fact::Slot, snapshot::Listener};
 
-/// Slots in use.
+/// Slots, and who has them.
 #[derive(Default)]
 pub(super) struct Tracks {
-    epochs: Vec<u32>,
+    slots: Vec<Use>,
+    /// Released ones, the one that has been free for longest first: late records of the old container have then long gone.
+    free: VecDeque<u32>,
     followed: bool,
+    /// Whether packets are seen from a cgroup above all that is tracked.
+    packets_above: bool,
+}
+
+/// One slot.
+#[derive(Clone, Copy)]
+struct Use {
+    epoch: u32,
+    taken: bool,
 }
 
 impl Tracks {
     /// The epoch of a slot in use.
     pub(super) fn epoch(&self, slot: Slot) -> Option<u32> {
-        self.epochs.get(slot.0 as usize).copied()
+        self.slots.get(slot.0 as usize).filter(|held| held.taken).map(|held| held.epoch)
     }
 
     /// Whether processes are followed by themselves.
     pub(super) fn followed(&self) -> bool {
         self.followed
     }
+
+    /// Takes a slot: one that never was in use, else the one that has been free for longest, under a higher epoch.
+    fn take(&mut self, limit: u32) -> Result<Container, Error> {
+        let next = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        if next < limit {
+            self.slots.push(Use { epoch: 1, taken: true });
+            return Ok(Container { slot: next, epoch: 1 });
+        }
+        let slot = self.free.pop_front().ok_or(Error::Full(limit))?;
+        let held = self.slots.get_mut(slot as usize).ok_or(Error::Full(limit))?;
+        *held = Use { epoch: held.epoch.wrapping_add(1), taken: true };
+        Ok(Container { slot, epoch: held.epoch })
+    }
+
+    /// Gives a slot back. False if nobody had it.
+    fn give_back(&mut self, slot: Slot) -> bool {
+        let Some(held) = self.slots.get_mut(slot.0 as usize).filter(|held| held.taken) else { return false };
+        held.taken = false;
+        self.free.push_back(slot.0);
+        true
+    }
 }
 
 /// Takes a slot and tells the kernel. Everything by slot is ready before the first cgroup leads there.
 pub(super) fn track(kernel: &mut Kernel, target: &Target) -> Result<Slot, Error> {
-    let slot = u32::try_from(kernel.tracks.epochs.len()).unwrap_or(u32::MAX);
-    if slot >= kernel.options.slots {
-        return Err(Error::Full(kernel.options.slots));
+    let container = take(kernel, target.fresh)?;
+    let result = lead_all(kernel, target, container);
+    if result.is_err() {
+        // A container that is gone by now keeps no slot.
+        release(kernel, Slot(container.slot))?;
     }
-    let container = Container { slot, epoch: 1 };
-    kernel.tracks.epochs.push(container.epoch);
-    let state = SlotState { started: u64::from(!target.fresh), tokens: kernel.options.burst, refilled: 0 };
-    array::<SlotState>(&mut kernel.bpf, "STATES")?.set(slot, Plain(state), 0).map_err(|error| failed("STATES", &error))?;
+    result.map(|()| Slot(container.slot))
+}
+
+fn lead_all(kernel: &mut Kernel, target: &Target, container: Container) -> Result<(), Error> {
     for directory in &target.cgroups {
-        if is_unified(directory)?
-            && kernel.choices.iter().any(|choice| choice.signal == Signal::Datagrams && choice.used == Some("cgroup_skb"))
-        {
-            attach_packets(&mut kernel.bpf, directory)?;
+        if !kernel.tracks.packets_above {
+            packets(kernel, directory)?;
         }
         enter_cgroups(&mut kernel.bpf, &kernel.options, directory, container)?;
     }
     kernel.tracks.followed |= !target.processes.is_empty();
-    follow(&mut kernel.bpf, &target.processes, container)?;
-    Ok(Slot(slot))
+    follow(&mut kernel.bpf, &target.processes, container)
+}
+
+/// A slot whose tables are empty.
+fn take(kernel: &mut Kernel, fresh: bool) -> Result<Container, Error> {
+    let container = kernel.tracks.take(kernel.options.slots)?;
+    if container.epoch > 1 {
+        tables::clear(&mut kernel.bpf, Slot(container.slot))?;
+    }
+    let state = SlotState { started: u64::from(!fresh), tokens: kernel.options.burst, refilled: 0 };
+    array::<SlotState>(&mut kernel.bpf, "STATES")?.set(container.slot, Plain(state), 0).map_err(|error| failed("STATES", &error))?;
+    Ok(container)
+}
+
+/// Lets cgroups that will be made below `directory` belong to a new slot from their first moment.
+pub(super) fn arm(kernel: &mut Kernel, directory: &Path) -> Result<Slot, Error> {
+    let container = take(kernel, true)?;
+    let slot = Slot(container.slot);
+    let result = lead(kernel, directory, slot);
+    if result.is_err() {
+        kernel.tracks.give_back(slot);
+    }
+    result.map(|()| slot)
+}
+
+/// Lets one cgroup, and what will be made below it, belong to a slot in use.
+pub(super) fn lead(kernel: &mut Kernel, directory: &Path, slot: Slot) -> Result<(), Error> {
+    let gone = |error: String| Error::Cgroup { path: directory.to_owned(), error };
+    let epoch = kernel.tracks.epoch(slot).ok_or_else(|| gone("its slot is free".to_owned()))?;
+    let key = key(&kernel.options, directory)?;
+    cgroups(&mut kernel.bpf)?.insert(Plain(key), Plain(Container { slot: slot.0, epoch }), 0).map_err(|error| failed("CGROUPS", &error))
+}
+
+/// The slot that a cgroup belongs to.
+pub(super) fn slot_of(kernel: &mut Kernel, directory: &Path) -> Result<Option<Slot>, Error> {
+    let key = key(&kernel.options, directory)?;
+    let found = match cgroups(&mut kernel.bpf)?.get(&Plain(key), 0) {
+        Ok(Plain(container)) => container,
+        Err(MapError::KeyNotFound) => return Ok(None),
+        Err(error) => return Err(failed("CGROUPS", &error)),
+    };
+    let slot = Slot(found.slot);
+    Ok((kernel.tracks.epoch(slot) == Some(found.epoch)).then_some(slot))
+}
+
+/// Forgets a container: what leads to its slot goes first, so that nobody writes there when it is used again.
+pub(super) fn release(kernel: &mut Kernel, slot: Slot) -> Result<(), Error> {
+    if kernel.tracks.epoch(slot).is_none() {
+        return Ok(());
+    }
+    let mut cgroups = cgroups(&mut kernel.bpf)?;
+    // An entry may go while the others are walked: whatever is missed then leads to an epoch that is no more.
+    let keys: Vec<_> = cgroups.iter().flatten().filter(|(_, Plain(held))| held.slot == slot.0).map(|(key, _)| key).collect();
+    for key in keys {
+        gone_is_fine("CGROUPS", cgroups.remove(&key))?;
+    }
+    let mut tasks: HashMap<_, u32, Plain<Task>> =
+        HashMap::try_from(map(&mut kernel.bpf, "TASKS")?).map_err(|error| failed("TASKS", &error))?;
+    let pids: Vec<u32> = tasks.iter().flatten().filter(|(_, Plain(task))| task.container.slot == slot.0).map(|(pid, _)| pid).collect();
+    for pid in pids {
+        gone_is_fine("TASKS", tasks.remove(&pid))?;
+    }
+    kernel.tracks.give_back(slot);
+    Ok(())
+}
+
+/// The kernel's own hooks remove entries too.
+fn gone_is_fine(name: &'static str, result: Result<(), MapError>) -> Result<(), Error> {
+    match result {
+        Err(MapError::SyscallError(error)) if error.io_error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(MapError::KeyNotFound) | Ok(()) => Ok(()),
+        Err(error) => Err(failed(name, &error)),
+    }
+}
+
+/// Lets the packet programs see every packet of a cgroup and of those below it, if it is of v2 and they are in use.
+pub(super) fn packets_from(kernel: &mut Kernel, directory: &Path) -> Result<(), Error> {
+    packets(kernel, directory)?;
+    kernel.tracks.packets_above |= is_unified(directory)?;
+    Ok(())
+}
+
+fn packets(kernel: &mut Kernel, directory: &Path) -> Result<(), Error> {
+    let used = kernel.choices.iter().any(|choice| choice.signal == Signal::Datagrams && choice.used == Some("cgroup_skb"));
+    if used && is_unified(directory)? { attach_packets(&mut kernel.bpf, directory) } else { Ok(()) }
+}
+
+fn key(options: &Options, directory: &Path) -> Result<CgroupKey, Error> {
+    let hierarchy = if is_unified(directory)? { 0 } else { u64::from(options.hierarchy) };
+    let metadata = fs::metadata(directory).map_err(|error| Error::Cgroup { path: directory.to_owned(), error: error.to_string() })?;
+    Ok(CgroupKey { hierarchy, id: metadata.ino() })
+}
+
+type Cgroups<'a> = HashMap<&'a mut MapData, Plain<CgroupKey>, Plain<Container>>;
+
+fn cgroups(bpf: &mut Ebpf) -> Result<Cgroups<'_>, Error> {
+    HashMap::try_from(map(bpf, "CGROUPS")?).map_err(|error| failed("CGROUPS", &error))
 }
 
 /// A cgroup and all below it.
 fn enter_cgroups(bpf: &mut Ebpf, options: &Options, directory: &Path, container: Container) -> Result<(), Error> {
     let hierarchy = if is_unified(directory)? { 0 } else { u64::from(options.hierarchy) };
-    let mut cgroups: HashMap<_, Plain<CgroupKey>, Plain<Container>> =
-        HashMap::try_from(map(bpf, "CGROUPS")?).map_err(|error| failed("CGROUPS", &error))?;
+    let mut cgroups = cgroups(bpf)?;
     let mut pending = vec![directory.to_owned()];
     while let Some(directory) = pending.pop() {
         let metadata = match fs::metadata(&directory) {
@@ -152,4 +280,32 @@ fn map<'a>(bpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, Error> 
 
 fn failed(name: &'static str, error: &MapError) -> Error {
     Error::Map { name, error: chain(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_used_again_under_a_higher_epoch_and_the_oldest_first() {
+        let mut tracks = Tracks::default();
+        let taken: Vec<_> = (0..3).map(|_| tracks.take(3).unwrap()).map(|container| (container.slot, container.epoch)).collect();
+        assert_eq!(taken, [(0, 1), (1, 1), (2, 1)]);
+        assert!(matches!(tracks.take(3), Err(Error::Full(3))));
+        assert!(tracks.give_back(Slot(2)) && tracks.give_back(Slot(0)));
+        assert_eq!((tracks.epoch(Slot(2)), tracks.epoch(Slot(1))), (None, Some(1)));
+        let again: Vec<_> = (0..2).map(|_| tracks.take(3).unwrap()).map(|container| (container.slot, container.epoch)).collect();
+        assert_eq!(again, [(2, 2), (0, 2)]);
+        assert_eq!(tracks.epoch(Slot(2)), Some(2));
+    }
+
+    #[test]
+    fn a_slot_cannot_be_given_back_twice() {
+        let mut tracks = Tracks::default();
+        tracks.take(2).unwrap();
+        assert!(tracks.give_back(Slot(0)));
+        assert!(!tracks.give_back(Slot(0)) && !tracks.give_back(Slot(7)));
+        assert_eq!(tracks.take(1).unwrap().epoch, 2);
+        assert!(tracks.take(1).is_err());
+    }
 }
