@@ -116,6 +116,11 @@ replay: build ## part: recorded servers run again under runc with their own filt
 kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10" chooses
 	@tests/kernels/run.sh $(KERNELS)
 
+.PHONY: measure
+measure: ## write down what the installed runc needs under a filter (root); RUNTIMEMAP_RUNTIME names another runtime
+	$(needs_root)
+	cargo test -p runtimemap-policy --test runc -- --ignored measure
+
 .PHONY: clean
 clean: ## remove what was built; what was fetched stays in .cache
 	cargo clean

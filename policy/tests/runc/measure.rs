@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What measures a runtime.
-pub(crate) const COMMAND: &str = "cargo test -p runtimemap-policy --test runc -- --ignored measure";
+pub(crate) const COMMAND: &str = "make measure";
 /// Runs under strace: a call of chance shows in one of them, or is among those that are always allowed.
 const TRACED: usize = 10;
 /// Times that a container has to start without a call before it counts as not needed.
