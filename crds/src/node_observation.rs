@@ -32,6 +32,10 @@ pub struct NodeObservationSpec {
     /// Processor architecture of the node, in the words of GOARCH: amd64, arm64.
     #[schemars(length(max = 32))]
     pub architecture: String,
+    /// Addresses of the node itself, as its kernel has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 500), inner(length(max = 45)))]
+    pub addresses: Vec<String>,
     /// What the kernel of this node cannot show, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 1024)))]

@@ -11,7 +11,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{check, record};
+use crate::{agent, check, controller, record};
 
 /// Status when the recorder itself failed, a wrong flag included: those below 125 are the command's.
 const FAILED: u8 = 125;
@@ -35,6 +35,12 @@ enum Verb {
     /// the recorder failed. Signals are passed on to CMD. While only processes that CMD left behind are running, the first SIGINT or
     /// SIGTERM goes to them and the second ends the recording; what still runs then is not killed.
     Record(RecordFlags),
+    /// Record every container of this node, for the controller of its cluster
+    ///
+    /// Runs until SIGTERM. Writes the NodeObservation of its node and reads the NodeDirective of its node, nothing else.
+    Agent(AgentFlags),
+    /// Turn what the agents saw into an ApplicationProfile and a NetworkNeighborhood for each workload
+    Controller(ControllerFlags),
     /// Show which hooks this kernel has, which are used, and what is missing
     Check(CheckFlags),
 }
@@ -82,6 +88,37 @@ struct RecordFlags {
     command: Vec<OsString>,
 }
 
+/// Flags of `agent`, as they were given.
+#[derive(Debug, Args)]
+struct AgentFlags {
+    /// Name of this node, as the cluster has it
+    #[arg(long, value_name = "NAME", env = "NODE_NAME")]
+    node: String,
+    /// Where the API server is [default: the pod's service account, else $KUBECONFIG]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Record at most so many containers at once, counting one more for each pod
+    #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    slots: u32,
+    /// Keep arguments that look like secrets
+    #[arg(long)]
+    no_mask: bool,
+    /// Do not use this hook, by its name in `check`; may be given several times
+    #[arg(long, value_name = "HOOK")]
+    avoid: Vec<String>,
+}
+
+/// Flags of `controller`, as they were given.
+#[derive(Debug, Args)]
+struct ControllerFlags {
+    /// Where the API server is [default: the pod's service account, else $KUBECONFIG]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// How long a workload is learned, such as 30s, 5m or 24h
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    learning_period: String,
+}
+
 #[derive(Debug, Args)]
 struct CheckFlags {
     /// Do as if this hook were not there; may be given several times
@@ -102,6 +139,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match cli.verb {
         Verb::Record(flags) => match plan::check(flags) {
             Ok(plan) => record::run(&plan).unwrap_or_else(|error| fail(&error, error.status())),
+            Err(error) => fail(&error, FAILED),
+        },
+        Verb::Agent(flags) => agent::run(&plan::agent(flags)).map_or_else(|error| fail(&error, FAILED), |()| ExitCode::SUCCESS),
+        Verb::Controller(flags) => match plan::controller(flags) {
+            Ok(plan) => controller::run(&plan).map_or_else(|error| fail(&error, FAILED), |()| ExitCode::SUCCESS),
             Err(error) => fail(&error, FAILED),
         },
         Verb::Check(flags) => match check::table(&flags.avoid) {

@@ -1,8 +1,8 @@
 //! From a ledger to the objects that a cluster would hold.
 
-mod application;
-mod neighborhood;
-mod status;
+pub(crate) mod application;
+pub(crate) mod neighborhood;
+pub(crate) mod status;
 
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, Time},
@@ -60,7 +60,7 @@ pub struct Recording {
 pub fn assemble(recording: &Recording, ledger: Ledger, thresholds: &Thresholds) -> Vec<Object> {
     let workload = WorkloadReference { kind: "Command".to_owned(), name: recording.name.clone(), ..WorkloadReference::default() };
     let mut notes = status::Notes::of(&ledger);
-    let neighbors = neighborhood::container(&recording.name, &ledger.network);
+    let neighbors = neighborhood::container(&recording.name, &ledger.network, &neighborhood::alone);
     let container = application::container(&recording.name, ledger, &mut notes);
     let mut spec = ApplicationProfileSpec {
         workload: workload.clone(),
@@ -104,7 +104,7 @@ fn metadata(recording: &Recording) -> ObjectMeta {
     ObjectMeta { name: Some(object_name(recording)), namespace: Some(recording.namespace.clone()), ..ObjectMeta::default() }
 }
 
-fn time(timestamp: Timestamp) -> Time {
+pub(crate) fn time(timestamp: Timestamp) -> Time {
     // Whole seconds, as Kubernetes writes them.
     Time(Timestamp::from_second(timestamp.as_second()).unwrap_or(timestamp))
 }

@@ -18,7 +18,7 @@ use crate::{
     kernel::{self, Target},
     profile::Ending,
 };
-pub(crate) use session::options;
+pub(crate) use session::{monotonic, options, wall};
 
 use command::{End, Ended, Message};
 use output::Output;

@@ -9,8 +9,11 @@ use std::{
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::RecordFlags;
-use crate::record::{Plan, Subject};
+use super::{AgentFlags, ControllerFlags, RecordFlags};
+use crate::{
+    agent, controller,
+    record::{Plan, Subject},
+};
 
 /// Longest name of a container, and so of a workload that is one container.
 const NAME: usize = 63;
@@ -24,15 +27,15 @@ pub(super) enum Error {
     Stopped,
     #[error("--pid {0} is not a running process")]
     Pid(u32),
-    #[error("--duration {0} is not a time such as 30s, 5m or 1h")]
-    Duration(String),
+    #[error("{flag} {value} is not a time such as 30s, 5m or 1h")]
+    Duration { flag: &'static str, value: String },
     #[error("{flag} {value} is not a name that Kubernetes takes: at most 63 of a-z, 0-9 and -, with a letter or digit at both ends")]
     Name { flag: &'static str, value: String },
 }
 
 pub(super) fn check(flags: RecordFlags) -> Result<Plan, Error> {
     let RecordFlags { name, namespace, output, facts, quiet, stopped, no_mask, avoid, pid, cgroup, duration, command } = flags;
-    let duration = duration.map(|text| parse_duration(&text)).transpose()?;
+    let duration = duration.map(|text| parse_duration("--duration", &text)).transpose()?;
     let (subject, origin) = match (command.first(), pid, cgroup) {
         (Some(program), None, None) => {
             let origin = PathBuf::from(program);
@@ -53,8 +56,22 @@ pub(super) fn check(flags: RecordFlags) -> Result<Plan, Error> {
     Ok(Plan { name, namespace: valid("--namespace", namespace)?, output, facts, quiet, mask: !no_mask, avoid, subject })
 }
 
-fn parse_duration(text: &str) -> Result<Duration, Error> {
-    let wrong = || Error::Duration(text.to_owned());
+/// The agent's plan: nothing of it can be wrong but what the cluster tells.
+pub(super) fn agent(flags: AgentFlags) -> agent::Plan {
+    let AgentFlags { node, kubeconfig, slots, no_mask, avoid } = flags;
+    agent::Plan { node, kubeconfig, slots, mask: !no_mask, avoid }
+}
+
+pub(super) fn controller(flags: ControllerFlags) -> Result<controller::Plan, Error> {
+    let ControllerFlags { kubeconfig, learning_period } = flags;
+    let flag = "--learning-period";
+    let wrong = || Error::Duration { flag, value: learning_period.clone() };
+    let period = SignedDuration::try_from(parse_duration(flag, &learning_period)?).map_err(|_| wrong())?;
+    Ok(controller::Plan { kubeconfig, period })
+}
+
+fn parse_duration(flag: &'static str, text: &str) -> Result<Duration, Error> {
+    let wrong = || Error::Duration { flag, value: text.to_owned() };
     let parsed: SignedDuration = text.parse().map_err(|_| wrong())?;
     let parsed = Duration::try_from(parsed).map_err(|_| wrong())?;
     if parsed.is_zero() { Err(wrong()) } else { Ok(parsed) }
@@ -93,7 +110,7 @@ mod tests {
         let words = std::iter::once("runtimemap-recorder").chain(line.split(' '));
         match Cli::try_parse_from(words).unwrap().verb {
             Verb::Record(flags) => check(flags),
-            Verb::Check(_) => unreachable!(),
+            _ => unreachable!(),
         }
     }
 
@@ -126,8 +143,8 @@ mod tests {
         assert_eq!(plan("record").unwrap_err(), Error::NoSubject);
         assert_eq!(plan("record --stopped --pid 1").unwrap_err(), Error::Stopped);
         assert_eq!(plan("record --pid 4194304999").unwrap_err().to_string(), "--pid 4194304999 is not a running process");
-        assert_eq!(plan("record --pid 1 --duration soon").unwrap_err(), Error::Duration("soon".into()));
-        assert_eq!(plan("record --pid 1 --duration 0s").unwrap_err(), Error::Duration("0s".into()));
+        assert_eq!(plan("record --pid 1 --duration soon").unwrap_err(), Error::Duration { flag: "--duration", value: "soon".into() });
+        assert_eq!(plan("record --pid 1 --duration 0s").unwrap_err(), Error::Duration { flag: "--duration", value: "0s".into() });
         for name in ["Web", "-a", "a-", "a_b", &"a".repeat(64)] {
             assert!(matches!(plan(&format!("record --name={name} -- x")), Err(Error::Name { flag: "--name", .. })), "{name}");
         }
@@ -136,10 +153,10 @@ mod tests {
     #[test]
     fn durations_have_units() {
         for (text, seconds) in [("30s", 30), ("5m", 300), ("1h", 3600), ("1h30m", 5400)] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+            assert_eq!(parse_duration("--x", text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        assert!(parse_duration("30").is_err());
-        assert!(parse_duration("-30s").is_err());
+        assert!(parse_duration("--x", "30").is_err());
+        assert!(parse_duration("--x", "-30s").is_err());
     }
 
     #[test]

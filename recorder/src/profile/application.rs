@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The container's part of the ApplicationProfile, not yet made to fit.
-pub(super) fn container(name: &str, ledger: Ledger, notes: &mut Notes) -> ContainerProfile {
+pub(crate) fn container(name: &str, ledger: Ledger, notes: &mut Notes) -> ContainerProfile {
     let Ledger { execs, opens, capabilities, syscalls, denied, .. } = ledger;
     let mut unknown = BTreeSet::new();
     let mut named = |abi: Abi, numbers: &BTreeSet<u32>| -> BTreeSet<String> {

@@ -7,20 +7,54 @@ use std::{
     net::IpAddr,
 };
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
 use runtimemap_crds::{ContainerNeighborhood, Neighbor, NeighborPort, Origin, Outcome, Peer, PeerClass, PeerType, Protocol};
 
 use crate::{
     fact::Direction,
-    ledger::network::{Edge, Known, Network},
+    ledger::network::{Edge, Network},
 };
 
-type Ports = BTreeSet<(Protocol, u16)>;
+type Ports = BTreeSet<NeighborPort>;
 
-/// The peers that have something in common: the same addresses by name, or clients of the same ports.
+/// One use of an address, to be told who is behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Contact {
+    /// Who opened it.
+    pub(crate) direction: Direction,
+    /// The other end.
+    pub(crate) address: IpAddr,
+    /// Transport.
+    pub(crate) protocol: Protocol,
+    /// The server's port: the container's own for ingress, the peer's for egress.
+    pub(crate) port: u16,
+}
+
+/// Who is behind an address.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Known {
+    /// In the cluster or outside.
+    pub(crate) type_: PeerType,
+    /// Who it is.
+    pub(crate) peer: Peer,
+    /// Selector of its pods.
+    pub(crate) pod_selector: Option<LabelSelector>,
+    /// Selector of their namespace.
+    pub(crate) namespace_selector: Option<LabelSelector>,
+    /// Port as policies see it, where that is not the one that was addressed.
+    pub(crate) target_port: Option<u16>,
+    /// Its addresses, where they are not the one that was addressed.
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+/// Tells who is behind an address: one, or several where a Service stands before them.
+pub(crate) type Resolve<'a> = &'a dyn Fn(Contact) -> Vec<Known>;
+
+/// What makes one neighbor: the same addresses by name, or clients of the same ports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
-    class: PeerClass,
+    peer: Peer,
+    internal: bool,
     outcome: Outcome,
     origin: Origin,
     /// What tells peers of class World apart: a name, an address, or for clients the ports that they came for.
@@ -31,12 +65,13 @@ struct Group {
 #[derive(Clone, Debug)]
 struct Member {
     address: IpAddr,
+    known: Known,
     ports: Ports,
     first_seen: Option<Time>,
 }
 
 /// The container's part of the NetworkNeighborhood.
-pub(super) fn container(name: &str, network: &Network) -> ContainerNeighborhood {
+pub(crate) fn container(name: &str, network: &Network, resolve: Resolve<'_>) -> ContainerNeighborhood {
     let listens = network
         .listens
         .iter()
@@ -44,29 +79,33 @@ pub(super) fn container(name: &str, network: &Network) -> ContainerNeighborhood 
     ContainerNeighborhood {
         name: name.to_owned(),
         listens: sorted(listens.collect()),
-        ingress: neighbors(network, Direction::Ingress),
-        egress: neighbors(network, Direction::Egress),
+        ingress: neighbors(network, Direction::Ingress, resolve),
+        egress: neighbors(network, Direction::Egress, resolve),
     }
 }
 
-fn neighbors(network: &Network, direction: Direction) -> Vec<Neighbor> {
+/// What is known of an address without a cluster.
+pub(crate) fn alone(contact: Contact) -> Vec<Known> {
+    vec![Known { peer: Peer { class: class(contact.address), ..Peer::default() }, ..Known::default() }]
+}
+
+fn neighbors(network: &Network, direction: Direction, resolve: Resolve<'_>) -> Vec<Neighbor> {
     let mut groups = BTreeMap::<Group, Vec<Member>>::new();
-    for ((address, outcome, origin), member) in peers(network, direction) {
-        let class = class(address);
+    for ((address, peer, internal, outcome, origin), member) in peers(network, direction, resolve) {
         let name = network.names.get(&address).and_then(BTreeSet::first);
-        let distinction = match (class, direction, name) {
-            (PeerClass::World, Direction::Ingress, _) => port_names(&member.ports),
+        let distinction = match (peer.class, direction, name) {
+            (PeerClass::World, Direction::Ingress, _) if !internal => port_names(&member.ports),
             (PeerClass::World, Direction::Egress, Some(name)) => name.clone(),
-            (PeerClass::World, Direction::Egress, None) => address.to_string(),
+            (PeerClass::World, _, _) => address.to_string(),
             _ => String::new(),
         };
-        groups.entry(Group { class, outcome, origin, distinction }).or_default().push(member);
+        groups.entry(Group { peer, internal, outcome, origin, distinction }).or_default().push(member);
     }
     let mut neighbors = Vec::new();
     for (group, members) in groups {
         // A name whose addresses are used differently says too much; each of them then stands for itself.
         let alike = members.iter().all(|member| member.ports == members[0].ports);
-        if alike || group.class != PeerClass::World {
+        if alike || group.peer.class != PeerClass::World {
             neighbors.push(neighbor(network, group, &members));
         } else {
             for member in members {
@@ -78,33 +117,45 @@ fn neighbors(network: &Network, direction: Direction) -> Vec<Neighbor> {
     neighbors
 }
 
-/// Every address with all its ports.
-fn peers(network: &Network, direction: Direction) -> BTreeMap<(IpAddr, Outcome, Origin), Member> {
+/// Every address with all its ports, by who is behind it.
+fn peers(network: &Network, direction: Direction, resolve: Resolve<'_>) -> BTreeMap<(IpAddr, Peer, bool, Outcome, Origin), Member> {
     let mut peers = BTreeMap::new();
-    for (edge, known) in network.edges.iter().filter(|(edge, _)| edge.direction == direction) {
-        let Edge { direction: _, address, origin, protocol, port } = *edge;
-        let Known { outcome, first_seen } = known;
-        let empty = || Member { address, ports: Ports::new(), first_seen: None };
-        let member: &mut Member = peers.entry((address, *outcome, origin)).or_insert_with(empty);
-        member.ports.insert((protocol, port));
-        member.first_seen = earliest(member.first_seen.take(), first_seen.clone());
+    for (edge, seen) in network.edges.iter().filter(|(edge, _)| edge.direction == direction) {
+        let Edge { direction, address, origin, protocol, port } = *edge;
+        for known in resolve(Contact { direction, address, protocol, port }) {
+            let key = (address, known.peer.clone(), known.type_ == PeerType::Internal, seen.outcome, origin);
+            let port = match known.target_port {
+                Some(target) => NeighborPort { service_port: Some(port), ..neighbor_port(protocol, target) },
+                None => neighbor_port(protocol, port),
+            };
+            let empty = || Member { address, known, ports: Ports::new(), first_seen: None };
+            let member: &mut Member = peers.entry(key).or_insert_with(empty);
+            member.ports.insert(port);
+            member.first_seen = earliest(member.first_seen.take(), seen.first_seen.clone());
+        }
     }
     peers
 }
 
 fn neighbor(network: &Network, group: Group, members: &[Member]) -> Neighbor {
-    let Group { class, outcome, origin, distinction } = group;
-    let peer = Peer { class, ..Peer::default() };
+    let Group { peer, internal, outcome, origin, distinction } = group;
     let addresses: BTreeSet<IpAddr> = members.iter().map(|member| member.address).collect();
     let names: BTreeSet<&String> = addresses.iter().filter_map(|address| network.names.get(address)).flatten().collect();
-    let ports: Ports = members.iter().flat_map(|member| member.ports.iter().copied()).collect();
+    let ports: Ports = members.iter().flat_map(|member| member.ports.iter().cloned()).collect();
+    let known_by = |member: &Member| if member.known.addresses.is_empty() { vec![member.address] } else { member.known.addresses.clone() };
+    let behind: BTreeSet<IpAddr> = members.iter().flat_map(known_by).collect();
+    let selectors = members.first().map(|member| (member.known.pod_selector.clone(), member.known.namespace_selector.clone()));
+    let (pod_selector, namespace_selector) = selectors.unwrap_or_default();
     Neighbor {
         identifier: Neighbor::identifier_of(&peer, &distinction, outcome, origin),
-        type_: PeerType::External,
+        type_: if internal { PeerType::Internal } else { PeerType::External },
         peer,
-        ip_addresses: texts(&addresses),
+        // Addresses of pods come and go; a selector stays.
+        ip_addresses: if pod_selector.is_some() { Vec::new() } else { texts(&behind) },
+        pod_selector,
+        namespace_selector,
         dns_names: names.into_iter().cloned().collect(),
-        ports: sorted(ports.into_iter().map(|(protocol, port)| neighbor_port(protocol, port)).collect()),
+        ports: sorted(ports.into_iter().collect()),
         outcome,
         origin,
         first_seen: members.iter().fold(None, |first, member| earliest(first, member.first_seen.clone())),
@@ -113,10 +164,10 @@ fn neighbor(network: &Network, group: Group, members: &[Member]) -> Neighbor {
 }
 
 fn port_names(ports: &Ports) -> String {
-    ports.iter().map(|(protocol, port)| format!("{protocol:?}-{port}")).collect::<Vec<_>>().join(" ")
+    ports.iter().map(|port| port.name.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// What an address is without a cluster.
+/// What kind of address it is, whoever has it.
 fn class(address: IpAddr) -> PeerClass {
     let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
     if address.is_loopback() {
@@ -176,7 +227,7 @@ mod tests {
     }
 
     fn sorted_neighbors(network: &Network, direction: Direction) -> Vec<Neighbor> {
-        let mut found = neighbors(network, direction);
+        let mut found = neighbors(network, direction, &alone);
         found.sort_by(|a, b| a.ip_addresses.cmp(&b.ip_addresses));
         found
     }
@@ -195,7 +246,7 @@ mod tests {
             (OUT, ME, "255.255.255.255:1", Established),
             (OUT, ME, "192.168.1.255:1", Established),
         ]);
-        let found = neighbors(&network, OUT);
+        let found = neighbors(&network, OUT, &alone);
         assert_eq!(
             shape(&found),
             [
@@ -231,7 +282,7 @@ mod tests {
     fn clients_of_the_same_ports_are_one_neighbor_that_keeps_its_identifier() {
         let few = network(&[(IN, ME, "10.0.0.7:4000", Established)]);
         let more = network(&[(IN, ME, "10.0.0.7:4000", Established), (IN, ME, "10.0.0.8:4000", Established)]);
-        let (few, more) = (neighbors(&few, IN), neighbors(&more, IN));
+        let (few, more) = (neighbors(&few, IN, &alone), neighbors(&more, IN, &alone));
         assert_eq!(shape(&more), [(PeerClass::World, vec!["10.0.0.7", "10.0.0.8"], vec![80], Established)]);
         assert_eq!(few[0].identifier, more[0].identifier);
     }
@@ -241,7 +292,7 @@ mod tests {
         let network = network(&[(OUT, ME, "1.1.1.1:443", Established), (OUT, ME, "1.1.1.1:444", Attempted)]);
         let world = PeerClass::World;
         let mut found =
-            shape(&neighbors(&network, OUT)).into_iter().map(|(class, _, ports, outcome)| (class, ports, outcome)).collect::<Vec<_>>();
+            shape(&neighbors(&network, OUT, &alone)).into_iter().map(|(class, _, ports, outcome)| (class, ports, outcome)).collect::<Vec<_>>();
         found.sort();
         assert_eq!(found, [(world, vec![443], Established), (world, vec![444], Attempted)]);
     }
@@ -252,7 +303,7 @@ mod tests {
         for address in ["0.0.0.0:80", "[::]:80", "[::ffff:127.0.0.1]:9"] {
             network.add_listen(Protocol::TCP, address.parse().unwrap());
         }
-        let found = container("x", &network).listens;
+        let found = container("x", &network, &alone).listens;
         assert_eq!(
             found.iter().map(|port| (port.name.as_str(), port.addresses.join(" "))).collect::<Vec<_>>(),
             [("TCP-80", "0.0.0.0 ::".to_owned()), ("TCP-9", "127.0.0.1".to_owned())]

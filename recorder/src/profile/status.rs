@@ -11,19 +11,19 @@ use crate::ledger::Ledger;
 
 /// What the making of the profile found.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Notes {
+pub(crate) struct Notes {
     /// Lists that were cut.
-    pub(super) truncated: Vec<String>,
+    pub(crate) truncated: Vec<String>,
     /// Numbers of system calls without a name.
-    pub(super) unknown_syscalls: Vec<String>,
+    pub(crate) unknown_syscalls: Vec<String>,
     /// Processes that left.
-    left: usize,
+    pub(crate) left: usize,
     /// Facts that the ledger had no room for.
-    dropped: u64,
+    pub(crate) dropped: u64,
 }
 
 impl Notes {
-    pub(super) fn of(ledger: &Ledger) -> Self {
+    pub(crate) fn of(ledger: &Ledger) -> Self {
         let dropped = &ledger.network.dropped;
         Self {
             truncated: dropped.keys().map(|list| (*list).to_owned()).collect(),
@@ -34,7 +34,7 @@ impl Notes {
     }
 }
 
-pub(super) fn status(recording: &Recording, notes: &Notes) -> ProfileStatus {
+pub(crate) fn status(recording: &Recording, notes: &Notes) -> ProfileStatus {
     let mut losses: Vec<Loss> = recording
         .losses
         .iter()
@@ -60,7 +60,7 @@ pub(super) fn status(recording: &Recording, notes: &Notes) -> ProfileStatus {
 }
 
 /// Type, status, reason and message of a condition.
-type Finding = (&'static str, bool, &'static str, String);
+pub(crate) type Finding = (&'static str, bool, &'static str, String);
 
 fn conditions(recording: &Recording, notes: &Notes, losses: &[Loss]) -> Vec<Condition> {
     let mut findings = vec![startup(recording.startup_observed), lost(losses), observed(recording, notes)];
@@ -92,7 +92,7 @@ fn startup(observed: bool) -> Finding {
     (STARTUP_OBSERVED, false, reason::ALREADY_RUNNING, message.to_owned())
 }
 
-fn lost(losses: &[Loss]) -> Finding {
+pub(crate) fn lost(losses: &[Loss]) -> Finding {
     if losses.is_empty() {
         return (EVENTS_LOST, false, reason::NOTHING_LOST, "every fact that the kernel reported is here".to_owned());
     }

@@ -181,13 +181,13 @@ pub(crate) fn options(avoid: &[String]) -> Result<Options, crate::cgroup::Error>
 }
 
 /// Nanoseconds of the clock that stamps facts.
-fn monotonic() -> i128 {
+pub(crate) fn monotonic() -> i128 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
     i128::try_from(now.as_nanos()).unwrap_or_default()
 }
 
 /// A time of the wall's clock in whole seconds, as Kubernetes writes them.
-fn wall(nanoseconds: i128) -> Option<Time> {
+pub(crate) fn wall(nanoseconds: i128) -> Option<Time> {
     let second = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).ok()?;
     Timestamp::from_second(second).ok().map(Time)
 }

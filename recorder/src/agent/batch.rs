@@ -1,0 +1,90 @@
+//! Batches: what the node has to tell, in pieces that a mailbox holds.
+
+use runtimemap_crds::NodeObservationSpec;
+
+use super::container::Part;
+use crate::{
+    mailbox::{self, Letter},
+    syscall,
+};
+
+/// Most containers of one batch.
+const CONTAINERS: usize = 200;
+
+/// A batch on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
+    /// As the mailbox holds it.
+    pub(super) spec: NodeObservationSpec,
+    /// What it says of whom.
+    pub(super) parts: Vec<Part>,
+}
+
+/// Makes a batch of as much as fits. What does not fit is said to follow. None if there is nothing to say.
+///
+/// # Errors
+/// If a letter cannot be written.
+pub(super) fn fill(ledger: &str, sequence: u64, gaps: Vec<String>, mut parts: Vec<Part>) -> Result<Option<Batch>, mailbox::Error> {
+    parts.truncate(CONTAINERS);
+    loop {
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let letters: Vec<Vec<Letter>> = parts.iter().map(|part| part.letters.clone()).collect();
+        if let Some(payload) = mailbox::encode(&letters)? {
+            let spec = NodeObservationSpec {
+                ledger: ledger.to_owned(),
+                sequence,
+                architecture: syscall::ARCHITECTURE.to_owned(),
+                addresses: super::addresses::of_node(),
+                gaps,
+                containers: parts.iter().map(|part| part.observed.clone()).collect(),
+                payload,
+            };
+            return Ok(Some(Batch { spec, parts }));
+        }
+        halve(&mut parts);
+    }
+}
+
+/// Halves what is said: containers first, then the letters of the only one left.
+fn halve(parts: &mut Vec<Part>) {
+    if parts.len() > 1 {
+        parts.truncate(parts.len().div_ceil(2));
+    } else if let Some(part) = parts.first_mut() {
+        // A single letter always fits: its texts are bounded.
+        part.letters.truncate(part.letters.len() / 2);
+        part.more = true;
+        // The end is told with the last of it.
+        part.observed.closed = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtimemap_crds::{ObservedContainer, Open};
+
+    use super::*;
+
+    fn part(id: &str, letters: u64) -> Part {
+        let letter = |number: u64| {
+            let path = format!("/{:x}{:x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15), number.wrapping_mul(0xC2B2_AE3D_27D4_EB4F));
+            Letter::Open(Open { path, ..Open::default() })
+        };
+        let observed = ObservedContainer { id: id.to_owned(), closed: true, ..ObservedContainer::default() };
+        Part { key: (String::new(), id.to_owned()), observed, letters: (0..letters).map(letter).collect(), more: false }
+    }
+
+    #[test]
+    fn a_batch_fits_into_its_mailbox_and_says_what_follows() {
+        assert!(fill("l", 1, Vec::new(), Vec::new()).unwrap().is_none());
+        let small = fill("l", 1, Vec::new(), vec![part("a", 3), part("b", 0)]).unwrap().unwrap();
+        assert_eq!((small.parts.len(), small.parts[0].more, small.spec.containers[0].closed), (2, false, true));
+        let large = fill("l", 2, Vec::new(), vec![part("a", 20_000)]).unwrap().unwrap();
+        assert!(large.parts[0].more && !large.spec.containers[0].closed);
+        assert!(large.spec.payload.len() <= mailbox::ENCODED * 4 / 3 + 4, "{}", large.spec.payload.len());
+        assert_eq!(mailbox::decode(&large.spec.payload).unwrap()[0], large.parts[0].letters);
+        let many = fill("l", 3, Vec::new(), vec![part("a", 1500), part("b", 1500)]).unwrap().unwrap();
+        assert!(!many.parts.is_empty());
+    }
+}

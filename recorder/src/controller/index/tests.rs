@@ -1,0 +1,144 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn pod(uid: &str, address: &str, more: Value) -> Pod {
+    let mut pod = json!({
+        "metadata": {"uid": uid, "name": uid, "namespace": "shop", "labels": {"app": uid}},
+        "spec": {"nodeName": "node1", "containers": [{"name": "c"}]},
+        "status": {"podIP": address, "podIPs": [{"ip": address}]},
+    });
+    for (key, value) in more.as_object().unwrap() {
+        pod[key].as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
+    }
+    Pod::of(serde_json::from_value(pod).unwrap()).unwrap()
+}
+
+fn owner(name: &str) -> Workload {
+    let labels = LabelSelector { match_labels: Some([("app".to_owned(), name.to_owned())].into()), match_expressions: None };
+    let reference = runtimemap_crds::WorkloadReference { kind: "Deployment".into(), name: name.into(), ..Default::default() };
+    Workload { namespace: "shop".into(), reference, selector: labels, owned: true }
+}
+
+fn slice(service: (&str, &str), address: &str, port: u16) -> EndpointSlice {
+    let slice = json!({
+        "metadata": {"namespace": service.0, "name": format!("{}-1", service.1), "labels": {"kubernetes.io/service-name": service.1}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [address]}],
+        "ports": [{"name": "http", "protocol": "TCP", "port": port}],
+    });
+    serde_json::from_value(slice).unwrap()
+}
+
+fn service(namespace: &str, name: &str, address: &str) -> core::Service {
+    let service = json!({
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {"clusterIP": address, "clusterIPs": [address], "selector": {"app": "db"},
+            "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    });
+    serde_json::from_value(service).unwrap()
+}
+
+fn index() -> (Index, Pod) {
+    let mut index = Index::default();
+    let own = pod("web", "10.88.0.5", json!({}));
+    index.apply_pod(own.clone(), owner("web"));
+    index.apply_pod(pod("db", "10.88.0.6", json!({})), owner("db"));
+    index.apply_service(service("shop", "db", "10.96.0.7"));
+    index.apply_slice(slice(("shop", "db"), "10.88.0.6", 8080));
+    index.apply_service(service("default", "kubernetes", "10.96.0.1"));
+    index.apply_slice(slice(("default", "kubernetes"), "192.0.2.9", 6443));
+    index.report_node("node1", &["192.0.2.9".to_owned(), "10.88.0.1".to_owned(), "127.0.0.1".to_owned()]);
+    (index, own)
+}
+
+fn to(address: &str, port: u16) -> Contact {
+    Contact { direction: Direction::Egress, address: address.parse().unwrap(), protocol: Protocol::TCP, port }
+}
+
+fn from(address: &str) -> Contact {
+    Contact { direction: Direction::Ingress, ..to(address, 80) }
+}
+
+fn one(index: &Index, own: &Pod, contact: Contact) -> Known {
+    let mut found = index.resolve(own, contact);
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn n1_a_service_is_who_serves_it_by_the_port_that_policies_see() {
+    let (index, own) = index();
+    let known = one(&index, &own, to("10.96.0.7", 80));
+    assert_eq!((known.peer.class, known.peer.name.as_str(), known.peer.service.as_str()), (PeerClass::Workload, "db", "db"));
+    assert_eq!((known.target_port, known.pod_selector), (Some(8080), Some(owner("db").selector)));
+}
+
+#[test]
+fn n10_a_service_whose_pods_are_gone_keeps_its_selector_and_target_port() {
+    let (mut index, own) = index();
+    index.delete_slice("shop", "db-1");
+    let known = one(&index, &own, to("10.96.0.7", 80));
+    assert_eq!((known.peer.class, known.target_port), (PeerClass::Service, Some(8080)));
+    assert!(known.pod_selector.is_some());
+}
+
+#[test]
+fn n8_the_api_server_is_its_endpoints_and_not_its_service_address() {
+    let (index, own) = index();
+    let known = one(&index, &own, to("10.96.0.1", 80));
+    assert_eq!((known.peer.class, known.target_port), (PeerClass::KubeAPI, Some(6443)));
+    assert_eq!(known.addresses, ["192.0.2.9".parse::<IpAddr>().unwrap()]);
+    assert_eq!(one(&index, &own, to("192.0.2.9", 6443)).peer.class, PeerClass::KubeAPI);
+}
+
+#[test]
+fn addresses_are_whose_they_are() {
+    let (index, own) = index();
+    let class = |contact| one(&index, &own, contact).peer.class;
+    assert_eq!(class(from("10.88.0.6")), PeerClass::Workload);
+    assert_eq!(class(from("10.88.0.1")), PeerClass::Node);
+    assert_eq!(class(to("10.88.0.5", 80)), PeerClass::SelfPeer);
+    assert_eq!(class(to("127.0.0.1", 80)), PeerClass::SelfPeer);
+    assert_eq!(class(to("198.51.100.1", 443)), PeerClass::World);
+}
+
+#[test]
+fn n5_a_cluster_address_without_a_pod_is_no_outside_address() {
+    let (index, own) = index();
+    let known = one(&index, &own, from("10.88.0.77"));
+    assert_eq!((known.peer.class, known.type_), (PeerClass::World, PeerType::Internal));
+    assert_eq!(one(&index, &own, from("10.89.0.77")).type_, PeerType::External);
+}
+
+#[test]
+fn n17_finished_and_host_network_pods_have_no_address() {
+    let (mut index, own) = index();
+    index.apply_pod(pod("done", "10.88.0.8", json!({"status": {"phase": "Succeeded"}})), owner("done"));
+    index.apply_pod(pod("host", "192.0.2.9", json!({"spec": {"hostNetwork": true}})), owner("host"));
+    assert_eq!(one(&index, &own, from("10.88.0.8")).type_, PeerType::Internal);
+    assert_eq!(one(&index, &own, from("10.88.0.8")).peer.class, PeerClass::World);
+    assert_eq!(one(&index, &own, from("192.0.2.9")).peer.class, PeerClass::Node);
+}
+
+#[test]
+fn r18_a_pod_that_is_gone_gives_way_to_one_that_has_its_address_now() {
+    let (mut index, own) = index();
+    let now = Instant::now();
+    index.delete_pod("db", now);
+    assert_eq!(one(&index, &own, from("10.88.0.6")).peer.name, "db");
+    index.apply_pod(pod("new", "10.88.0.6", json!({})), owner("new"));
+    assert_eq!(one(&index, &own, from("10.88.0.6")).peer.name, "new");
+    assert!(index.pod("db", "node1").is_some());
+    index.delete_pod("none", now + TOMBSTONE);
+    assert!(index.pod("db", "node1").is_none());
+}
+
+#[test]
+fn a_static_pod_is_found_by_its_manifest_on_its_own_node_only() {
+    let mut index = Index::default();
+    let annotations = json!({"kubernetes.io/config.hash": "abc", "kubernetes.io/config.source": "file"});
+    index.apply_pod(pod("etcd", "192.0.2.9", json!({"metadata": {"annotations": annotations}})), owner("etcd"));
+    assert!(index.pod("abc", "node1").is_some());
+    assert!(index.pod("abc", "node2").is_none());
+}
