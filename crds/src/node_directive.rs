@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// What arrived, and what to watch. Holds no facts. Written by the controller only; agents read it.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[expect(clippy::duplicated_attributes, reason = "several columns share a type")]
 #[kube(
     group = "runtimemap.io",
     version = "v1alpha1",

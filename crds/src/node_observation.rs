@@ -10,7 +10,6 @@ use crate::status::LossCause;
 
 /// One batch of what a node saw. Written by that node's agent only, and not changed until the controller has acknowledged it.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[expect(clippy::duplicated_attributes, reason = "several columns share a type")]
 #[kube(
     group = "runtimemap.io",
     version = "v1alpha1",

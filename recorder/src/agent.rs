@@ -126,6 +126,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
             node.look()?;
             looked = Instant::now();
         }
+        node.call_by_name();
         while let Ok(answer) = answers.try_recv() {
             node.answered(&answer);
         }

@@ -1,9 +1,10 @@
 //! What the container runtime wrote about a container: the annotations of its OCI bundle, found through the shim above its processes.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::Read,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use serde::Deserialize;
@@ -22,49 +23,34 @@ pub(super) struct Called {
     pub(super) type_: String,
 }
 
-/// Folders in which bundles were found, by the host's names.
-#[derive(Debug, Default)]
-pub(super) struct Bundles {
-    folders: Vec<PathBuf>,
-}
-
 #[derive(Deserialize)]
 struct Config {
     #[serde(default)]
-    annotations: std::collections::BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
 }
 
-impl Bundles {
-    /// What a container is called, given some process of it. None where the runtime's files are not to be found (yet).
-    pub(super) fn find(&mut self, id: &str, pids: impl IntoIterator<Item = u32>) -> Option<Called> {
-        if let Some(called) = self.folders.iter().find_map(|folder| read(&host(folder).join(id).join("config.json"))) {
-            return Some(called);
-        }
-        for pid in pids {
-            let mut pid = pid;
-            for _ in 0..ANCESTORS {
-                let Some(above) = parent(pid) else { break };
-                pid = above;
-                // A shim's working directory is the bundle of its pod's sandbox, beside which the other containers' are.
-                let Some(folder) = fs::read_link(format!("/proc/{pid}/cwd")).ok().and_then(|cwd| Some(cwd.parent()?.to_owned())) else {
-                    continue;
-                };
-                if let Some(called) = read(&host(&folder).join(id).join("config.json")) {
-                    self.folders.push(folder);
-                    return Some(called);
-                }
+/// What a container is called, given the processes of its pod. None where the runtime's files are not to be found (yet).
+///
+/// One shim has all containers of a pod, so that the pod's sandbox leads there also when the container has ended. A process of the
+/// pod itself is never believed: it could have such a file wherever it likes.
+pub(super) fn find(id: &str, pod: &BTreeSet<u32>) -> Option<Called> {
+    let mut asked = BTreeSet::new();
+    for &pid in pod {
+        let mut above = pid;
+        for _ in 0..ANCESTORS {
+            let Some(next) = parent(above) else { break };
+            above = next;
+            if pod.contains(&above) || !asked.insert(above) {
+                continue;
+            }
+            // A shim's working directory is the bundle of its pod's sandbox, beside which the other containers' are. By way of the
+            // shim, since the agent may have other mounts.
+            if let Some(called) = read(Path::new(&format!("/proc/{above}/cwd/../{id}/config.json"))) {
+                return Some(called);
             }
         }
-        None
     }
-}
-
-/// A path of the host, as it is to be reached from a container that shares the host's processes.
-fn host(path: &Path) -> PathBuf {
-    match path.strip_prefix("/") {
-        Ok(below) => Path::new("/proc/1/root").join(below),
-        Err(_) => path.to_owned(),
-    }
+    None
 }
 
 fn parent(pid: u32) -> Option<u32> {

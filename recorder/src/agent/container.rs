@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    net::IpAddr,
     path::PathBuf,
     time::Instant,
 };
@@ -135,8 +136,14 @@ impl Container {
 
     /// What the ledger holds and the controller does not.
     fn news(&self) -> Vec<Letter> {
-        let letters = mailbox::letters(&self.ledger).into_iter();
-        letters.filter(|letter| text(letter).is_none_or(|text| !self.told.letters.contains(&text))).collect()
+        let all = mailbox::letters(&self.ledger);
+        let told = |letter: &Letter| text(letter).is_some_and(|text| self.told.letters.contains(&text));
+        // A flow and the names of its address belong together: whichever is new takes the other along.
+        let mut addresses = BTreeSet::new();
+        for letter in all.iter().filter(|letter| !told(letter)) {
+            addresses.extend(address(letter));
+        }
+        all.into_iter().filter(|letter| !told(letter) || address(letter).is_some_and(|address| addresses.contains(&address))).collect()
     }
 
     /// The controller has taken this.
@@ -159,6 +166,14 @@ impl Container {
         self.dirty = false;
         self.ledger = empty;
         self.told = Told::default();
+    }
+}
+
+fn address(letter: &Letter) -> Option<IpAddr> {
+    match letter {
+        Letter::Flow(flow) => Some(flow.address),
+        Letter::Name(_, address) => Some(*address),
+        _ => None,
     }
 }
 
@@ -214,6 +229,28 @@ mod tests {
         assert!(container.part(&key).is_none(), "seen again is no news");
         open(&mut container, "/b");
         assert_eq!(container.part(&key).unwrap().letters.len(), 1);
+    }
+
+    #[test]
+    fn a_flow_takes_the_names_of_its_address_along() {
+        let key = ("pod".to_owned(), "id".to_owned());
+        let mut container = container();
+        container.ledger.network.add_answer("a.test", &["192.0.2.1".parse().unwrap()]);
+        container.ledger.network.add_answer("b.test", &["192.0.2.2".parse().unwrap()]);
+        let first = container.part(&key).unwrap();
+        container.dirty = false;
+        container.taken(&first);
+        let flow = Act::Flow {
+            direction: crate::fact::Direction::Egress,
+            protocol: runtimemap_crds::Protocol::TCP,
+            local: "10.0.0.1:4000".parse().unwrap(),
+            remote: "192.0.2.1:443".parse().unwrap(),
+            outcome: runtimemap_crds::Outcome::Established,
+        };
+        container.ledger.add(Fact { slot: Slot(0), origin: Origin::Entrypoint, pid: 1, time: 0, act: flow }, None);
+        container.dirty = true;
+        let letters = container.part(&key).unwrap().letters;
+        assert!(matches!(letters.as_slice(), [Letter::Name(name, _), Letter::Flow(_)] if name == "a.test"), "{letters:?}");
     }
 
     #[test]

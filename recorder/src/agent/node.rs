@@ -12,7 +12,7 @@ use runtimemap_crds::{MailVerdict, NodeDirectiveSpec, WatchState, collapse::Thre
 use super::{
     Error,
     batch::{self, Batch},
-    bundle::Bundles,
+    bundle,
     container::{Container, Key, Part, processes},
     place, say,
     watch::Watch,
@@ -46,7 +46,6 @@ pub(super) struct Node {
     pods: BTreeMap<String, Pod>,
     containers: BTreeMap<Key, Container>,
     slots: HashMap<Slot, Key>,
-    bundles: Bundles,
     thresholds: Thresholds,
     mask: bool,
     /// Name of the ledger, and number of its last batch.
@@ -69,7 +68,6 @@ impl Node {
             pods: BTreeMap::new(),
             containers: BTreeMap::new(),
             slots: HashMap::new(),
-            bundles: Bundles::default(),
             thresholds: Thresholds::default(),
             mask,
             ledger,
@@ -151,10 +149,9 @@ impl Node {
         for uid in uids {
             self.look_at(&uid)?;
         }
-        self.end_containers()?;
         self.join_hierarchies();
         self.call_by_name();
-        Ok(())
+        self.end_containers()
     }
 
     fn look_at(&mut self, uid: &str) -> Result<(), Error> {
@@ -278,11 +275,13 @@ impl Node {
         }
     }
 
-    fn call_by_name(&mut self) {
+    /// Asks the runtime's files for names that are still missing. A pod's sandbox is not recorded: it only waits.
+    pub(super) fn call_by_name(&mut self) {
         let mut sandboxes = Vec::new();
         for (key, container) in &mut self.containers {
-            if container.called.is_none() && !container.ignored {
-                container.called = self.bundles.find(&key.1, processes(&container.directory));
+            if container.called.is_none() && !container.ignored && !container.closed {
+                let pod = container.directory.parent().map(processes).unwrap_or_default();
+                container.called = bundle::find(&key.1, &pod);
             }
             if container.called.as_ref().is_some_and(|called| called.type_ == "sandbox") && !container.ignored {
                 sandboxes.push(key.clone());

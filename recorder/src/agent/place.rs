@@ -141,7 +141,7 @@ mod tests {
         fs::create_dir_all(burstable.join(ID)).unwrap();
         fs::create_dir_all(burstable.join("other")).unwrap();
         fs::create_dir_all(&guaranteed).unwrap();
-        assert_eq!(roots(folder.path()), [root.clone()]);
+        assert_eq!(roots(folder.path()), std::slice::from_ref(&root));
         let mut found = pods(std::slice::from_ref(&root));
         found.pods.sort();
         found.parents.sort();

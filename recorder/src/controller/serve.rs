@@ -42,6 +42,7 @@ const TICK: Duration = Duration::from_millis(500);
 const GRACE: SignedDuration = SignedDuration::from_secs(5);
 
 /// A change in the cluster.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and consumed at once")]
 enum Change {
     Pod(Event<KubernetesPod>),
     Service(Event<Service>),

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn pod(uid: &str, address: &str, more: Value) -> Pod {
+fn pod(uid: &str, address: &str, more: &Value) -> Pod {
     let mut pod = json!({
         "metadata": {"uid": uid, "name": uid, "namespace": "shop", "labels": {"app": uid}},
         "spec": {"nodeName": "node1", "containers": [{"name": "c"}]},
@@ -41,9 +41,9 @@ fn service(namespace: &str, name: &str, address: &str) -> core::Service {
 
 fn index() -> (Index, Pod) {
     let mut index = Index::default();
-    let own = pod("web", "10.88.0.5", json!({}));
+    let own = pod("web", "10.88.0.5", &json!({}));
     index.apply_pod(own.clone(), owner("web"));
-    index.apply_pod(pod("db", "10.88.0.6", json!({})), owner("db"));
+    index.apply_pod(pod("db", "10.88.0.6", &json!({})), owner("db"));
     index.apply_service(service("shop", "db", "10.96.0.7"));
     index.apply_slice(slice(("shop", "db"), "10.88.0.6", 8080));
     index.apply_service(service("default", "kubernetes", "10.96.0.1"));
@@ -114,8 +114,8 @@ fn n5_a_cluster_address_without_a_pod_is_no_outside_address() {
 #[test]
 fn n17_finished_and_host_network_pods_have_no_address() {
     let (mut index, own) = index();
-    index.apply_pod(pod("done", "10.88.0.8", json!({"status": {"phase": "Succeeded"}})), owner("done"));
-    index.apply_pod(pod("host", "192.0.2.9", json!({"spec": {"hostNetwork": true}})), owner("host"));
+    index.apply_pod(pod("done", "10.88.0.8", &json!({"status": {"phase": "Succeeded"}})), owner("done"));
+    index.apply_pod(pod("host", "192.0.2.9", &json!({"spec": {"hostNetwork": true}})), owner("host"));
     assert_eq!(one(&index, &own, from("10.88.0.8")).type_, PeerType::Internal);
     assert_eq!(one(&index, &own, from("10.88.0.8")).peer.class, PeerClass::World);
     assert_eq!(one(&index, &own, from("192.0.2.9")).peer.class, PeerClass::Node);
@@ -127,7 +127,7 @@ fn r18_a_pod_that_is_gone_gives_way_to_one_that_has_its_address_now() {
     let now = Instant::now();
     index.delete_pod("db", now);
     assert_eq!(one(&index, &own, from("10.88.0.6")).peer.name, "db");
-    index.apply_pod(pod("new", "10.88.0.6", json!({})), owner("new"));
+    index.apply_pod(pod("new", "10.88.0.6", &json!({})), owner("new"));
     assert_eq!(one(&index, &own, from("10.88.0.6")).peer.name, "new");
     assert!(index.pod("db", "node1").is_some());
     index.delete_pod("none", now + TOMBSTONE);
@@ -138,7 +138,7 @@ fn r18_a_pod_that_is_gone_gives_way_to_one_that_has_its_address_now() {
 fn a_static_pod_is_found_by_its_manifest_on_its_own_node_only() {
     let mut index = Index::default();
     let annotations = json!({"kubernetes.io/config.hash": "abc", "kubernetes.io/config.source": "file"});
-    index.apply_pod(pod("etcd", "192.0.2.9", json!({"metadata": {"annotations": annotations}})), owner("etcd"));
+    index.apply_pod(pod("etcd", "192.0.2.9", &json!({"metadata": {"annotations": annotations}})), owner("etcd"));
     assert!(index.pod("abc", "node1").is_some());
     assert!(index.pod("abc", "node2").is_none());
 }
