@@ -59,8 +59,10 @@ until [ "$(of applicationprofile pod-first '.spec.containers[0].execs[0].path')"
 read_at=$(date +%s.%N)
 started_at=$(of pod first '.status.containerStatuses[0].state.running.startedAt')
 while [ -z "$started_at" ] || [ "$started_at" = null ]; do started_at=$(of pod first '.status.containerStatuses[0].state.running.startedAt'); done
-awk -v a="$read_at" -v b="$(date -d "$started_at" +%s)" 'BEGIN { printf "first facts were readable %.1f s after the container started\n", a - b; exit !(a - b < 5) }' ||
-  { echo "FAILED: that is more than 5 s"; failures=$((failures + 1)); }
+if ! awk -v a="$read_at" -v b="$(date -d "$started_at" +%s)" \
+  'BEGIN { printf "first facts were readable %.1f s after the container started\n", a - b; exit !(a - b < 5) }'; then
+  echo "FAILED: that is more than 5 s"; failures=$((failures + 1))
+fi
 
 becomes '[["setup",[["/bin/id"]]]]' applicationprofile deployment-web '[.spec.initContainers[] | [.name, [.execs[].args]]]'
 becomes '[["web",[["/bin/httpd","-f","-p","8080","-h","/www"]],["/www/index.html"]]]' applicationprofile deployment-web \
@@ -98,7 +100,8 @@ becomes '' applicationprofile pod-away .metadata.name
 # Told to end, the agent hands over what it has and leaves.
 pod last /bin/sh -c 'cat /etc/passwd; sleep 100000'
 kubectl -n "$space" wait --for=condition=Ready pod/last --timeout=60s >/dev/null
-kill -TERM "$agent"; wait "$agent" && echo "ok: the agent ended" || { echo "FAILED: the agent ended with $?"; failures=$((failures + 1)); }
+kill -TERM "$agent"
+if wait "$agent"; then echo "ok: the agent ended"; else echo "FAILED: the agent ended with $?"; failures=$((failures + 1)); fi
 becomes '["cat","/etc/passwd"]' applicationprofile pod-last '.spec.containers[0].execs[1].args'
 
 echo "$failures failed"

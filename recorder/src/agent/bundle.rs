@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn the_runtimes_annotations_say_what_a_container_is_called() {
-        let containerd = br#"{"annotations": {"io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.container-name": "web"}}"#;
+        let containerd =
+            br#"{"annotations": {"io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.container-name": "web"}}"#;
         let crio = br#"{"annotations": {"io.kubernetes.cri-o.ContainerType": "container", "io.kubernetes.container.name": "web"}}"#;
         for config in [containerd.as_slice(), crio] {
             assert_eq!(parse(config), Some(Called { name: "web".into(), type_: "container".into() }));
@@ -92,7 +93,12 @@ mod tests {
 
     #[test]
     fn a_file_that_says_nothing_or_nonsense_names_nobody() {
-        for config in ["", "{}", "[]", r#"{"annotations": {"io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.container-name": "a/b\u001b"}}"#] {
+        for config in [
+            "",
+            "{}",
+            "[]",
+            r#"{"annotations": {"io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.container-name": "a/b\u001b"}}"#,
+        ] {
             assert_eq!(parse(config.as_bytes()), None, "{config}");
         }
     }

@@ -11,7 +11,9 @@ const DEPTH: usize = 6;
 /// UID of a pod, from its group's name: `pod<uid>`, or `kubepods-burstable-pod<uid>.slice` with `_` for `-`.
 pub(super) fn pod_uid(name: &str) -> Option<String> {
     let (uid, systemd) = match name.strip_suffix(".slice") {
-        Some(slice) => (slice.strip_prefix("kubepods-")?.rsplit_once("pod").filter(|(front, _)| front.is_empty() || front.ends_with('-'))?.1, true),
+        Some(slice) => {
+            (slice.strip_prefix("kubepods-")?.rsplit_once("pod").filter(|(front, _)| front.is_empty() || front.ends_with('-'))?.1, true)
+        }
         None => (name.strip_prefix("pod")?, false),
     };
     let uid = if systemd { uid.replace('_', "-") } else { uid.to_owned() };
@@ -116,7 +118,9 @@ mod tests {
     #[test]
     fn what_only_looks_like_a_pod_is_none() {
         let traversal = "pod../../../../etc/passwd";
-        for name in ["pod", "podman", "burstable", "kubepods-burstable.slice", traversal, "system.slice", "kubepods-xpodaaaaaaaaaaaaaaaa.slice"] {
+        for name in
+            ["pod", "podman", "burstable", "kubepods-burstable.slice", traversal, "system.slice", "kubepods-xpodaaaaaaaaaaaaaaaa.slice"]
+        {
             assert_eq!(pod_uid(name), None, "{name}");
         }
         assert_eq!(pod_uid(&format!("pod{}", "a".repeat(65))), None);

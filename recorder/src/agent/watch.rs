@@ -48,8 +48,11 @@ impl Watch {
     /// # Errors
     /// If the kernel refuses.
     pub(super) fn wait(&self, records: &[BorrowedFd<'_>], signals: BorrowedFd<'_>, timeout: Duration) -> nix::Result<bool> {
-        let mut polled: Vec<PollFd<'_>> =
-            [self.inotify.as_fd(), signals].into_iter().chain(records.iter().copied()).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        let mut polled: Vec<PollFd<'_>> = [self.inotify.as_fd(), signals]
+            .into_iter()
+            .chain(records.iter().copied())
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
         match poll(&mut polled, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error),

@@ -81,8 +81,7 @@ impl Index {
 
     /// The pod that a node's cgroup is named after.
     pub(super) fn pod(&self, uid: &str, node: &str) -> Option<&Placed> {
-        let by_manifest =
-            || self.pods.values().find(|placed| placed.pod.manifest.as_deref() == Some(uid) && placed.pod.node == node);
+        let by_manifest = || self.pods.values().find(|placed| placed.pod.manifest.as_deref() == Some(uid) && placed.pod.node == node);
         self.pods.get(uid).or_else(by_manifest)
     }
 
@@ -220,7 +219,8 @@ impl Index {
         let slices = self.slices.values().filter(|slice| slice.service == key);
         let mut found: Vec<Known> = Vec::new();
         for slice in slices {
-            let target = asked.and_then(|asked| slice.ports.iter().find(|(name, protocol, _)| (name, protocol) == (&asked.name, &asked.protocol)));
+            let target =
+                asked.and_then(|asked| slice.ports.iter().find(|(name, protocol, _)| (name, protocol) == (&asked.name, &asked.protocol)));
             let Some((_, _, target)) = target else { continue };
             if key == ("default".to_owned(), "kubernetes".to_owned()) {
                 let peer = Peer { class: PeerClass::KubeAPI, ..Peer::default() };
@@ -239,10 +239,8 @@ impl Index {
             }
         }
         if found.is_empty() {
-            let selector = (!service.selector.is_empty()).then(|| LabelSelector {
-                match_labels: Some(service.selector.clone()),
-                match_expressions: None,
-            });
+            let selector = (!service.selector.is_empty())
+                .then(|| LabelSelector { match_labels: Some(service.selector.clone()), match_expressions: None });
             found.push(Known { target_port: asked.and_then(|asked| asked.target), pod_selector: selector, ..named(service) });
         }
         found
@@ -262,7 +260,8 @@ fn named(service: &Service) -> Known {
 fn workload(placed: &Placed, contact: Contact, service: &str) -> Known {
     let Workload { namespace, reference, selector, owned: _ } = &placed.workload;
     let dns = placed.pod.labels.get("k8s-app").is_some_and(|app| app == "kube-dns");
-    let class = if dns && contact.direction == Direction::Egress && contact.port == 53 { PeerClass::ClusterDNS } else { PeerClass::Workload };
+    let class =
+        if dns && contact.direction == Direction::Egress && contact.port == 53 { PeerClass::ClusterDNS } else { PeerClass::Workload };
     let peer = Peer {
         class,
         namespace: namespace.clone(),

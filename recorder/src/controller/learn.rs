@@ -7,8 +7,8 @@ use std::{
 
 use k8s_openapi::jiff::Timestamp;
 use runtimemap_crds::{
-    ApplicationProfileSpec, ContainerDirective, ContainerNeighborhood, ContainerProfile, Loss, LossCause, MailVerdict, Merge, NetworkNeighborhoodSpec,
-    NodeObservationSpec, ObservedContainer, PeerClass, PeerType, ProfileStatus, WatchState,
+    ApplicationProfileSpec, ContainerDirective, ContainerNeighborhood, ContainerProfile, Loss, LossCause, MailVerdict, Merge,
+    NetworkNeighborhoodSpec, NodeObservationSpec, ObservedContainer, PeerClass, PeerType, ProfileStatus, WatchState,
     condition::{PEERS_UNRESOLVED, condition, reason},
 };
 
@@ -65,7 +65,8 @@ pub(super) fn sort(index: &Index, node: &str, batch: &NodeObservationSpec, waiti
         let letters = letters.next().unwrap_or_default();
         let since = *waiting.entry((node.to_owned(), container.id.clone())).or_insert(now);
         let patient = now.duration_since(since) < PATIENCE;
-        let sorted = if readable { one(index, node, batch, container, letters, patient, wall) } else { Err((MailVerdict::Refused, "Unreadable")) };
+        let sorted =
+            if readable { one(index, node, batch, container, letters, patient, wall) } else { Err((MailVerdict::Refused, "Unreadable")) };
         let (verdict, cause) = match sorted {
             Ok(addition) => {
                 waiting.remove(&(node.to_owned(), container.id.clone()));

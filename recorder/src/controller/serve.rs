@@ -20,7 +20,8 @@ use kube::{
     runtime::{WatchStreamExt, watcher, watcher::Event},
 };
 use runtimemap_crds::{
-    Acknowledgement, ApplicationProfile, MailVerdict, NodeDirective, NodeDirectiveSpec, NodeObservation, NodeObservationSpec, Phase, WatchState,
+    Acknowledgement, ApplicationProfile, MailVerdict, NodeDirective, NodeDirectiveSpec, NodeObservation, NodeObservationSpec, Phase,
+    WatchState,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},

@@ -2,14 +2,17 @@
 
 use std::fmt::Debug;
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::{SignedDuration, Timestamp}};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::Time,
+    jiff::{SignedDuration, Timestamp},
+};
 use kube::{
     Api, Client,
     api::{Patch, PatchParams},
 };
 use runtimemap_crds::{
-    ApplicationProfile, ApplicationProfileSpec, Counts, GROUP, Learning, Merge, NetworkNeighborhood, NetworkNeighborhoodSpec, Phase, ProfileStatus,
-    VERSION,
+    ApplicationProfile, ApplicationProfileSpec, Counts, GROUP, Learning, Merge, NetworkNeighborhood, NetworkNeighborhoodSpec, Phase,
+    ProfileStatus, VERSION,
     collapse::{self, Thresholds},
     condition::{EVENTS_LOST, TRUNCATED, condition, reason},
 };
@@ -140,7 +143,14 @@ fn to_value<T: serde::Serialize>(value: &T) -> Value {
 }
 
 /// Writes spec and status, each only if it changed. A version makes sure that it is that which was read.
-async fn write<K>(api: &Api<K>, kind: &str, workload: &Workload, version: Option<String>, spec: (Value, Value), status: (Value, Value)) -> Result<(), kube::Error>
+async fn write<K>(
+    api: &Api<K>,
+    kind: &str,
+    workload: &Workload,
+    version: Option<String>,
+    spec: (Value, Value),
+    status: (Value, Value),
+) -> Result<(), kube::Error>
 where
     K: Clone + Debug + DeserializeOwned,
 {

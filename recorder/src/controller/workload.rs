@@ -97,7 +97,8 @@ impl Workload {
         };
         // What Kubernetes made up for a Job selects no other run of it.
         let generated = matches!(owner.kind.as_str(), "Job" | "CronJob");
-        let template = object.pointer("/spec/template/metadata/labels").or_else(|| object.pointer("/spec/jobTemplate/spec/template/metadata/labels"));
+        let template =
+            object.pointer("/spec/template/metadata/labels").or_else(|| object.pointer("/spec/jobTemplate/spec/template/metadata/labels"));
         let OwnerReference { api_version, kind, name, uid, .. } = owner.clone();
         Self {
             namespace: namespace.to_owned(),

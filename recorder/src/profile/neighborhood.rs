@@ -291,8 +291,10 @@ mod tests {
     fn n6_what_never_came_about_is_a_neighbor_of_its_own() {
         let network = network(&[(OUT, ME, "1.1.1.1:443", Established), (OUT, ME, "1.1.1.1:444", Attempted)]);
         let world = PeerClass::World;
-        let mut found =
-            shape(&neighbors(&network, OUT, &alone)).into_iter().map(|(class, _, ports, outcome)| (class, ports, outcome)).collect::<Vec<_>>();
+        let mut found = shape(&neighbors(&network, OUT, &alone))
+            .into_iter()
+            .map(|(class, _, ports, outcome)| (class, ports, outcome))
+            .collect::<Vec<_>>();
         found.sort();
         assert_eq!(found, [(world, vec![443], Established), (world, vec![444], Attempted)]);
     }

@@ -12,7 +12,12 @@ fn index() -> Index {
             "spec": {"nodeName": node, "containers": [{"name": "web"}], "initContainers": [{"name": "setup"}]},
             "status": {"podIP": address},
         });
-        let reference = runtimemap_crds::WorkloadReference { api_version: "apps/v1".into(), kind: "Deployment".into(), name: "web".into(), uid: "d".into() };
+        let reference = runtimemap_crds::WorkloadReference {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            name: "web".into(),
+            uid: "d".into(),
+        };
         let workload = Workload { namespace: "shop".into(), reference, owned: true, ..Workload::default() };
         index.apply_pod(Pod::of(serde_json::from_value(pod).unwrap()).unwrap(), workload);
     }
@@ -98,7 +103,9 @@ fn a_cluster_address_without_a_pod_waits_and_then_is_for_a_person_to_decide() {
     assert_eq!(causes(&sorted), [(MailVerdict::Taken, "")]);
     let addition = &sorted.additions[0];
     assert_eq!(addition.neighborhood.containers[0].egress[0].type_, PeerType::Internal);
-    assert!(addition.status.conditions.iter().any(|condition| condition.type_ == PEERS_UNRESOLVED && condition.message.contains("10.88.0.77")));
+    assert!(
+        addition.status.conditions.iter().any(|condition| condition.type_ == PEERS_UNRESOLVED && condition.message.contains("10.88.0.77"))
+    );
 }
 
 #[test]
