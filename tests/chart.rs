@@ -99,10 +99,8 @@ fn what_is_wrong_is_refused_by_name() {
         (r#"nodeAgent.learningPeriod="soon""#, "learningPeriod"),
         (r#"nodeAgent.learningPeriod="""#, "learningPeriod"),
         (r#"nodeAgent.enabled="yes""#, "enabled"),
-        (r#"nodeAgent.generatePolicies.networkpolicy=true"#, "networkpolicy"),
-        (r#"nodeAgent.excludeNamespaces=["Upper"]"#, "excludeNamespaces"),
+        (r#"nodeAgent.maskSecret=true"#, "maskSecret"),
         (r#"image.digest="sha256:beef""#, "digest"),
-        (r#"controller.replicas=0"#, "replicas"),
     ];
     for (setting, name) in wrong {
         let output = helm(&["template", "runtimemap"], &[setting]);
@@ -120,6 +118,17 @@ fn switched_off_there_is_no_agent_and_the_rest_stays() {
     assert_eq!((of_kind(&on, "DaemonSet").len(), of_kind(&off, "DaemonSet").len()), (1, 0));
     assert_eq!(of_kind(&off, "Deployment").len(), 1);
     assert_eq!(of_kind(&off, "CustomResourceDefinition").len(), of_kind(&on, "CustomResourceDefinition").len());
+}
+
+#[test]
+fn settings_reach_the_programs() {
+    if !is_possible() {
+        return;
+    }
+    let objects = rendered(&[r#"nodeAgent.learningPeriod="24h""#, "nodeAgent.maskSecrets=false"]);
+    let arguments = |kind: &str| of_kind(&objects, kind)[0]["spec"]["template"]["spec"]["containers"][0]["args"].clone();
+    assert_eq!(arguments("Deployment"), serde_json::json!(["controller", "--learning-period", "24h"]));
+    assert_eq!(arguments("DaemonSet"), serde_json::json!(["agent", "--no-mask"]));
 }
 
 #[test]
