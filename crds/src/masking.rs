@@ -39,7 +39,8 @@ pub fn mask_args(args: &[String]) -> Vec<String> {
 
 /// A flag whose value is the next argument.
 fn is_value_flag(argument: &str) -> bool {
-    argument.strip_prefix('-').is_some_and(|name| !name.contains(['=', ' ', ':']) && is_secret_name(name))
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    argument.strip_prefix('-').is_some_and(|name| name.chars().all(plain) && is_secret_name(name))
 }
 
 fn is_long_flag(argument: &str) -> bool {
@@ -117,6 +118,12 @@ mod tests {
     }
 
     #[test]
+    fn r23_a_telling_scheme_is_a_scheme_the_second_time_too() {
+        let once = one("password://AKIAIOSFODNN7EXAMPLE@db");
+        assert_eq!((once.as_str(), one(&once).as_str()), ("password://***@db", "password://***@db"));
+    }
+
+    #[test]
     fn r23_what_is_no_secret_stays() {
         for argument in [
             "",
@@ -164,6 +171,10 @@ mod tests {
         assert_eq!(mask_args(&list(&["/usr/bin/curl", "-u", "me:x", "a"])), list(&["/usr/bin/curl", "-u", "me:***", "a"]));
         assert_eq!(mask_args(&list(&["id", "-u", "1:2"])), list(&["id", "-u", "1:2"]));
         assert_eq!(mask_args(&list(&["-password", "x"])), list(&["-password", "x"]));
+        // Not a flag, neither before nor after its end is masked.
+        let once = mask_args(&list(&["a", "--authorization\\AKIAIOSFODNN7EXAMPLE", "x"]));
+        assert_eq!(once, list(&["a", "--authorization\\***", "x"]));
+        assert_eq!(mask_args(&once), once);
         assert_eq!(mask_args(&[]), Vec::<String>::new());
     }
 

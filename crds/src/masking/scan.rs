@@ -111,7 +111,8 @@ fn user_info<'a>(scheme: &str, after: &'a str) -> Option<(&'a str, usize)> {
     let user = &authority[..authority.rfind('@')?];
     match user.split_once(':') {
         Some((name, password)) if !password.is_empty() => Some((&after[..3 + name.len() + 1], password.len())),
-        None if user.len() >= 20 || is_token(user) => Some((&after[..3], user.len())),
+        // What was masked before is what it would be masked to.
+        None if user.len() >= 20 || is_token(user) || user == MASK => Some((&after[..3], user.len())),
         _ => None,
     }
 }
