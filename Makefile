@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 
+# The same cases of property tests each time; PROPTEST_RNG_SEED and PROPTEST_CASES choose others, and more.
+export PROPTEST_RNG_SEED ?= 1
 # Tools, kernels and logs that are fetched or made; ignored by git, and safe to remove.
 export RUNTIMEMAP_CACHE ?= $(CURDIR)/.cache
 SETUP := $(RUNTIMEMAP_CACHE)/setup.mk
