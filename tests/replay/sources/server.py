@@ -14,5 +14,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(page)
 
 
+class Server(http.server.ThreadingHTTPServer):
+    # Waits for its threads when it closes. Otherwise the interpreter takes apart what they still hold, or does not, by chance:
+    # a socket found open is named in a warning, and getpeername is called for its name.
+    daemon_threads = False
+
+
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
+with Server((sys.argv[1], int(sys.argv[2])), Handler) as server:
+    server.serve_forever()
