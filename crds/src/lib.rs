@@ -27,7 +27,7 @@ pub use network_neighborhood::{
     ContainerNeighborhood, Neighbor, NeighborPort, NetworkNeighborhood, NetworkNeighborhoodSpec, Outcome, Peer, PeerClass, PeerType,
     Protocol,
 };
-pub use node_directive::{Acknowledgement, ContainerDirective, MailVerdict, NodeDirective, NodeDirectiveSpec, WatchState};
+pub use node_directive::{Acknowledgement, ContainerDirective, MailVerdict, NodeDirective, NodeDirectiveSpec, PodDirective, WatchState};
 pub use node_observation::{NodeObservation, NodeObservationSpec, ObservedContainer};
 pub use object::Object;
 pub use seccomp_profile::{OciSeccomp, SeccompProfile, SeccompProfileSpec};

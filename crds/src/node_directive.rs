@@ -25,6 +25,25 @@ pub struct NodeDirectiveSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500))]
     pub containers: Vec<ContainerDirective>,
+    /// Pods of this node whose containers are told by their pod, before they have a cgroup.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub pods: Vec<PodDirective>,
+    /// Whether arguments that look like secrets are kept as they are. They are masked before the ledger otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_secrets: bool,
+}
+
+/// What to do about all containers of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PodDirective {
+    /// UID of the pod. Of a static pod, the hash of its manifest.
+    #[serde(rename = "podUID")]
+    #[schemars(length(max = 64))]
+    pub pod_uid: String,
+    /// Whether to watch its containers.
+    pub watch: WatchState,
 }
 
 /// Names a batch.
@@ -57,6 +76,18 @@ pub struct ContainerDirective {
     pub cause: String,
     /// Whether to go on watching it.
     pub watch: WatchState,
+    /// Name of its workload's profile, as namespace/name. Kept in the node's ledger, it outlives pod and controller.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 512))]
+    pub workload: String,
+    /// Name of the container in the pod's spec.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 63))]
+    pub container: String,
+    /// Revision of the workload that it runs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 128))]
+    pub revision: String,
 }
 
 /// What became of a container's facts.
@@ -79,6 +110,10 @@ pub enum WatchState {
     /// Go on.
     #[default]
     Watch,
+    /// Learning ends: hand over everything up to now, say `drained`, and wait without losing anything.
+    Close,
     /// Nothing more is wanted of it.
     Ignore,
+    /// What was handed over is gone: send all of it again, and go on.
+    Repeat,
 }

@@ -76,4 +76,7 @@ pub struct ObservedContainer {
     /// Whether it has ended and this is the last that will be heard of it.
     #[serde(default)]
     pub closed: bool,
+    /// Whether everything up to the directive `close` was handed over with this batch or before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drained: bool,
 }

@@ -130,6 +130,7 @@ impl Container {
             startup_observed: self.startup_observed,
             losses: self.losses.clone(),
             closed: self.closed,
+            drained: false,
         };
         Some(Part { key: key.clone(), observed, letters, more: false })
     }

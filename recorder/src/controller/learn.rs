@@ -87,6 +87,7 @@ pub(super) fn sort(index: &Index, node: &str, batch: &NodeObservationSpec, waiti
             verdict,
             cause: cause.to_owned(),
             watch: if verdict == MailVerdict::Refused { WatchState::Ignore } else { WatchState::Watch },
+            ..ContainerDirective::default()
         });
     }
     Sorted { additions: additions.into_values().collect(), verdicts }

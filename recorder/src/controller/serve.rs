@@ -257,7 +257,8 @@ impl Controller {
             }
         }
         let ack = Acknowledgement { ledger: batch.ledger.clone(), sequence: batch.sequence };
-        let mut directive = NodeDirective::new(node, NodeDirectiveSpec { ack: ack.clone(), containers: sorted.verdicts });
+        let mut directive =
+            NodeDirective::new(node, NodeDirectiveSpec { ack: ack.clone(), containers: sorted.verdicts, ..NodeDirectiveSpec::default() });
         directive.metadata = ObjectMeta { name: Some(node.to_owned()), ..ObjectMeta::default() };
         let api: Api<NodeDirective> = Api::all(self.client.clone());
         api.patch(node, &PatchParams::apply(store::MANAGER).force(), &Patch::Apply(&directive)).await?;
