@@ -35,6 +35,9 @@ pub struct NodeObservationSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500), inner(length(max = 45)))]
     pub addresses: Vec<String>,
+    /// How far the node's clock is ahead of the API server's, in seconds; negative if behind. 0 also where it is not known yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clock_ahead_seconds: i64,
     /// What the kernel of this node cannot show, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 1024)))]
@@ -47,6 +50,10 @@ pub struct NodeObservationSpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 65536))]
     pub payload: String,
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// A container as its node knows it.
@@ -68,6 +75,14 @@ pub struct ObservedContainer {
     #[serde(default, rename = "type", skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 32))]
     pub type_: String,
+    /// Workload that a directive named for it, as namespace/name of its profile. Empty before that.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 512))]
+    pub workload: String,
+    /// Revision of the workload that a directive named for it. Empty before that.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 128))]
+    pub revision: String,
     /// Whether it was watched from its first instruction.
     pub startup_observed: bool,
     /// What was lost since it has been watched, by cause: totals, not differences.

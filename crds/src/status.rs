@@ -76,6 +76,8 @@ pub enum LossCause {
     LedgerFull,
     /// Undrained records of an older recorder were dropped at an upgrade.
     Upgrade,
+    /// Nobody recorded for a while, or what was recorded is gone. Each such time counts one: nobody knows how much happened.
+    Unwatched,
 }
 
 /// Facts that were lost, counted by cause.

@@ -51,6 +51,7 @@ fn cause(cause: LossCause) -> &'static str {
         LossCause::Undecodable => "a record could not be understood",
         LossCause::LedgerFull => "the recorder's own table of the container was full",
         LossCause::Upgrade => "records of an older recorder were dropped at an upgrade",
+        LossCause::Unwatched => "nobody recorded for a while, or what was recorded is gone",
     }
 }
 

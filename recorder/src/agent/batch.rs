@@ -37,6 +37,7 @@ pub(super) fn fill(ledger: &str, sequence: u64, gaps: Vec<String>, mut parts: Ve
                 sequence,
                 architecture: syscall::ARCHITECTURE.to_owned(),
                 addresses: super::addresses::of_node(),
+                clock_ahead_seconds: 0,
                 gaps,
                 containers: parts.iter().map(|part| part.observed.clone()).collect(),
                 payload,

@@ -127,6 +127,8 @@ impl Container {
             id,
             name,
             type_,
+            workload: String::new(),
+            revision: String::new(),
             startup_observed: self.startup_observed,
             losses: self.losses.clone(),
             closed: self.closed,
