@@ -7,7 +7,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{status::ProfileStatus, workload::WorkloadReference};
+use crate::{revision::RevisionGroup, status::ProfileStatus, workload::WorkloadReference};
 
 /// What was seen: per container, everything that the kernel reported and nothing else. Written by the recorder only.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +64,10 @@ pub struct ApplicationProfileSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub ephemeral_containers: Vec<ContainerProfile>,
+    /// Which revisions of the workload did what: a group of facts for each set of revisions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 300))]
+    pub revisions: Vec<RevisionGroup>,
 }
 
 /// What one container does.

@@ -18,7 +18,7 @@ pub fn condition(type_: &str, status: bool, reason: &str, message: impl Into<Str
 /// How bad news a condition is: 0 none, 1 unknown, 2 bad. A type that is not of this module is taken for bad when true.
 pub fn severity(condition: &Condition) -> u8 {
     let good = match condition.type_.as_str() {
-        STARTUP_OBSERVED | ALL_REPLICAS_SEEN | FULLY_OBSERVED => "True",
+        STARTUP_OBSERVED | ALL_REPLICAS_SEEN | FULLY_OBSERVED | CURRENT => "True",
         _ => "False",
     };
     match condition.status.as_str() {
@@ -44,6 +44,14 @@ pub const INTERRUPTED: &str = "Interrupted";
 pub const FULLY_OBSERVED: &str = "FullyObserved";
 /// True when an address of the cluster was talked to whose pod was not found.
 pub const PEERS_UNRESOLVED: &str = "PeersUnresolved";
+/// True when a process in the pod takes over connections that were meant for another port of it.
+pub const REDIRECTED: &str = "Redirected";
+/// True when a node went away while the workload was being learned on it.
+pub const NODE_LOST: &str = "NodeLost";
+/// True when revisions came faster than they can be told apart, and are taken for one.
+pub const REVISIONS_FOLDED: &str = "RevisionsFolded";
+/// False when a generated object is kept but no longer brought up to date.
+pub const CURRENT: &str = "Current";
 
 /// Reasons given with the conditions above.
 pub mod reason {
@@ -71,6 +79,18 @@ pub mod reason {
     pub const LIST_OVER_BUDGET: &str = "ListOverBudget";
     /// An address inside the cluster belongs to no pod that is known.
     pub const NO_POD_OF_THAT_ADDRESS: &str = "NoPodOfThatAddress";
+    /// Every replica handed over what it had before learning ended.
+    pub const ALL_ANSWERED: &str = "AllAnswered";
+    /// A replica was never watched, or its node did not answer in time.
+    pub const REPLICA_SILENT: &str = "ReplicaSilent";
+    /// The node's object is gone.
+    pub const NODE_DELETED: &str = "NodeDeleted";
+    /// More than twenty revisions in an hour.
+    pub const TOO_MANY_REVISIONS: &str = "TooManyRevisions";
+    /// The object is what the profile gave when it was last completed.
+    pub const MADE_AT_COMPLETION: &str = "MadeAtCompletion";
+    /// The settings do not ask for this object any more.
+    pub const SWITCHED_OFF: &str = "SwitchedOff";
     /// No list was over its budget.
     pub const WITHIN_BUDGET: &str = "WithinBudget";
 }

@@ -4,7 +4,7 @@ mod schema;
 
 use k8s_openapi::{
     api::networking::v1::NetworkPolicy,
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+    apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -160,4 +160,8 @@ pub struct GeneratedNetworkPolicyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500), inner(length(max = 4096)))]
     pub notes: Vec<String>,
+    /// Whether the object is still kept up to date: Current is False once the setting that asks for it is off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub conditions: Vec<Condition>,
 }

@@ -13,6 +13,7 @@ pub mod network_neighborhood;
 pub mod node_directive;
 pub mod node_observation;
 pub mod object;
+pub mod revision;
 pub mod seccomp_profile;
 pub mod status;
 pub mod workload;
@@ -30,6 +31,7 @@ pub use network_neighborhood::{
 pub use node_directive::{Acknowledgement, ContainerDirective, MailVerdict, NodeDirective, NodeDirectiveSpec, PodDirective, WatchState};
 pub use node_observation::{NodeObservation, NodeObservationSpec, ObservedContainer};
 pub use object::Object;
+pub use revision::{Attribution, RevisionGroup, RevisionStatus};
 pub use seccomp_profile::{OciSeccomp, SeccompProfile, SeccompProfileSpec};
 pub use status::{Counts, Learning, Loss, LossCause, Phase, ProfileStatus};
 pub use workload::WorkloadReference;

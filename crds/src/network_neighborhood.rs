@@ -5,7 +5,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{application_profile::Origin, status::ProfileStatus, workload::WorkloadReference};
+use crate::{application_profile::Origin, revision::RevisionGroup, status::ProfileStatus, workload::WorkloadReference};
 
 /// What was seen: per container, every peer that the kernel reported and nothing else. Written by the recorder only.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +58,10 @@ pub struct NetworkNeighborhoodSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub ephemeral_containers: Vec<ContainerNeighborhood>,
+    /// Which revisions of the workload did what: a group of facts for each set of revisions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 300))]
+    pub revisions: Vec<RevisionGroup>,
 }
 
 /// The neighborhood of one container.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,12 @@ use crate::workload::WorkloadReference;
     selectable = ".spec.workload.name",
     printcolumn(name = "Kind", type_ = "string", json_path = ".spec.workload.kind", description = "Kind of the workload"),
     printcolumn(name = "Workload", type_ = "string", json_path = ".spec.workload.name", description = "Name of the workload"),
+    printcolumn(
+        name = "Current",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Current\")].status",
+        description = "Whether it is still kept up to date"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -46,6 +53,10 @@ pub struct SeccompProfileStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500), inner(length(max = 4096)))]
     pub notes: Vec<String>,
+    /// Whether the object is still kept up to date: Current is False once the setting that asks for it is off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub conditions: Vec<Condition>,
 }
 
 /// A seccomp filter as the OCI runtime specification has it.

@@ -4,6 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::revision::RevisionStatus;
+
 /// Whether the profile still learns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Phase {
@@ -28,10 +30,14 @@ pub struct Learning {
     /// When learning ends or ended. Not set while the recording has no end of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completes_at: Option<Time>,
-    /// Hash of the pod template that is being learned.
+    /// Revision that is being learned, or was last; status.revisions has it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128))]
     pub revision: String,
+    /// Value of the annotation runtimemap.io/relearn that was obeyed last. What was first seen after that is new.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub relearned: String,
 }
 
 /// How much was learned.
@@ -108,6 +114,10 @@ pub struct ProfileStatus {
     /// The learning period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning: Option<Learning>,
+    /// Revisions of the workload that are kept: those with a live pod, and the last that were learned to the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub revisions: Vec<RevisionStatus>,
     /// How much was learned.
     #[serde(default)]
     pub counts: Counts,

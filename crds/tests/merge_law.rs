@@ -8,7 +8,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use runtimemap_crds::{
     ApplicationProfileSpec, CapabilityUse, ContainerNeighborhood, ContainerProfile, Counts, Exec, Image, Learning, Loss, LossCause, Merge,
     Neighbor, NeighborPort, NetworkNeighborhoodSpec, Open, Origin, Outcome, Peer, PeerClass, PeerType, Phase, ProfileStatus, Protocol,
-    WorkloadReference, condition, yaml,
+    RevisionGroup, RevisionStatus, WorkloadReference, condition, yaml,
 };
 
 fn word() -> impl Strategy<Value = String> {
@@ -57,14 +57,21 @@ fn workload() -> impl Strategy<Value = WorkloadReference> {
     (word(), word(), word(), word()).prop_map(|(api_version, kind, name, uid)| WorkloadReference { api_version, kind, name, uid })
 }
 
+/// None, one that did all, or one of them and others that did facts which are not there.
+fn revisions() -> impl Strategy<Value = Vec<RevisionGroup>> {
+    let group = |revision: &str, facts: &str| RevisionGroup { revisions: vec![revision.to_owned()], facts: facts.to_owned() };
+    select(vec![vec![], vec![group("a", "")], vec![group("b", "")], vec![group("a", ""), group("b", "0000beef 00000001")]])
+}
+
 fn profile() -> impl Strategy<Value = ApplicationProfileSpec> {
-    (workload(), words(), vec(container(), 0..3), vec(container(), 0..2), vec(container(), 0..2)).prop_map(
-        |(workload, architectures, containers, init_containers, ephemeral_containers)| ApplicationProfileSpec {
+    (workload(), words(), vec(container(), 0..3), vec(container(), 0..2), vec(container(), 0..2), revisions()).prop_map(
+        |(workload, architectures, containers, init_containers, ephemeral_containers, revisions)| ApplicationProfileSpec {
             workload,
             architectures,
             containers,
             init_containers,
             ephemeral_containers,
+            revisions,
         },
     )
 }
@@ -124,13 +131,14 @@ fn neighborhood() -> impl Strategy<Value = NetworkNeighborhoodSpec> {
         (word(), vec(port(), 0..3), vec(neighbor(), 0..3), vec(neighbor(), 0..3))
             .prop_map(|(name, listens, ingress, egress)| ContainerNeighborhood { name, listens, ingress, egress })
     };
-    (workload(), selector(), vec(container(), 0..3), vec(container(), 0..2), vec(container(), 0..2)).prop_map(
-        |(workload, pod_selector, containers, init_containers, ephemeral_containers)| NetworkNeighborhoodSpec {
+    (workload(), selector(), vec(container(), 0..3), vec(container(), 0..2), vec(container(), 0..2), revisions()).prop_map(
+        |(workload, pod_selector, containers, init_containers, ephemeral_containers, revisions)| NetworkNeighborhoodSpec {
             workload,
             pod_selector,
             containers,
             init_containers,
             ephemeral_containers,
+            revisions,
         },
     )
 }
@@ -150,11 +158,21 @@ fn status() -> impl Strategy<Value = ProfileStatus> {
     );
     let cause = select(vec![LossCause::RingFull, LossCause::Missed]);
     let loss = (cause, 0_u64..4, word(), word()).prop_map(|(cause, count, node, container)| Loss { cause, count, node, container });
-    let learning = (word(), option::of(time()), option::of(time()), word())
-        .prop_map(|(period, started_at, completes_at, revision)| Learning { period, started_at, completes_at, revision });
+    let learning = (word(), option::of(time()), option::of(time()), word(), word()).prop_map(
+        |(period, started_at, completes_at, revision, relearned)| Learning { period, started_at, completes_at, revision, relearned },
+    );
+    let phase = || select(vec![Phase::Learning, Phase::Complete]);
+    let revision = (word(), phase(), option::of(time()), 0_u64..3).prop_map(|(id, phase, started_at, remaining_seconds)| RevisionStatus {
+        id,
+        phase,
+        started_at,
+        remaining_seconds,
+        ..RevisionStatus::default()
+    });
     let counts = (0_u32..3, 0_u32..3).prop_map(|(processes, files)| Counts { processes, files, ..Counts::default() });
-    (select(vec![Phase::Learning, Phase::Complete]), option::of(learning), counts, vec(condition, 0..4), vec(loss, 0..4))
-        .prop_map(|(phase, learning, counts, conditions, losses)| ProfileStatus { phase, learning, counts, conditions, losses })
+    (phase(), option::of(learning), vec(revision, 0..3), counts, vec(condition, 0..4), vec(loss, 0..4)).prop_map(
+        |(phase, learning, revisions, counts, conditions, losses)| ProfileStatus { phase, learning, revisions, counts, conditions, losses },
+    )
 }
 
 #[expect(clippy::unwrap_used, reason = "a test")]

@@ -84,7 +84,10 @@ pub fn generate(neighborhood: &NetworkNeighborhood, options: &Options) -> Genera
             egress: some(egress.collect()),
         }),
     };
-    Generated { policy, status: GeneratedNetworkPolicyStatus { rules: evidence, notes: notes.finish() } }
+    Generated {
+        policy,
+        status: GeneratedNetworkPolicyStatus { rules: evidence, notes: notes.finish(), ..GeneratedNetworkPolicyStatus::default() },
+    }
 }
 
 /// Makes the object that holds the policy, named like the neighborhood.

@@ -61,7 +61,7 @@ pub fn generate(profile: &ApplicationProfile, options: &Options) -> SeccompProfi
     }
     let mut object = SeccompProfile::new(profile.metadata.name.as_deref().unwrap_or_default(), filters);
     object.metadata.namespace.clone_from(&profile.metadata.namespace);
-    object.status = Some(SeccompProfileStatus { notes: notes.finish() });
+    object.status = Some(SeccompProfileStatus { notes: notes.finish(), ..SeccompProfileStatus::default() });
     object
 }
 

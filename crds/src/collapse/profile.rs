@@ -26,7 +26,7 @@ pub fn close_execs(execs: Vec<Exec>, thresholds: &Thresholds) -> (Vec<Exec>, boo
 /// Returns the lists that had to be folded further than the thresholds ask for, as `container.opens`, for the message
 /// of the Truncated condition. Small lists are left alone: only what is above an equal share is folded.
 pub fn close(spec: &mut ApplicationProfileSpec, thresholds: &Thresholds) -> Vec<String> {
-    let ApplicationProfileSpec { workload: _, architectures: _, containers, init_containers, ephemeral_containers } = spec;
+    let ApplicationProfileSpec { workload: _, architectures: _, containers, init_containers, ephemeral_containers, revisions: _ } = spec;
     let mut others = 500;
     let mut sets = Vec::new();
     for container in containers.iter_mut().chain(init_containers).chain(ephemeral_containers) {

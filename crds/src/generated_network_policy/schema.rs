@@ -40,6 +40,8 @@ pub fn definition() -> Result<CustomResourceDefinition, serde_json::Error> {
                      "description": "Name of the NetworkPolicy under .spec"},
                     {"name": "Types", "type": "string", "jsonPath": ".spec.spec.policyTypes",
                      "description": "Directions that the policy restricts"},
+                    {"name": "Current", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Current\")].status",
+                     "description": "Whether it is still kept up to date"},
                     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
                 ],
                 "schema": {"openAPIV3Schema": {

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use super::{Evidence, Merge, profile::number, union, union_of_values};
 use crate::{
     network_neighborhood::{ContainerNeighborhood, Neighbor, NeighborPort, NetworkNeighborhood, NetworkNeighborhoodSpec},
+    revision,
     status::Counts,
 };
 
@@ -32,15 +33,20 @@ impl NetworkNeighborhoodSpec {
 
 impl Merge for NetworkNeighborhoodSpec {
     fn merge(self, other: Self) -> Self {
-        let Self { workload, pod_selector, containers, init_containers, ephemeral_containers } = self;
+        let (mut this, mut other) = (self, other);
+        let attribution = revision::union(&mut this, &mut other);
+        let Self { workload, pod_selector, containers, init_containers, ephemeral_containers, revisions: _ } = this;
         let by_name = |container: &ContainerNeighborhood| container.name.clone();
-        Self {
+        let mut merged = Self {
             workload: workload.merge(other.workload),
             pod_selector: one_selector(pod_selector, other.pod_selector),
             containers: union(normal(containers), normal(other.containers), by_name),
             init_containers: union(normal(init_containers), normal(other.init_containers), by_name),
             ephemeral_containers: union(normal(ephemeral_containers), normal(other.ephemeral_containers), by_name),
-        }
+            revisions: Vec::new(),
+        };
+        attribution.write(&mut merged);
+        merged
     }
 }
 

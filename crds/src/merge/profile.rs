@@ -3,6 +3,7 @@
 use super::{Evidence, Merge, union, union_of_maps, union_of_values};
 use crate::{
     application_profile::{ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, Exec, Open},
+    revision,
     status::Counts,
     workload::WorkloadReference,
 };
@@ -45,15 +46,20 @@ pub(super) fn number(count: usize) -> u32 {
 
 impl Merge for ApplicationProfileSpec {
     fn merge(self, other: Self) -> Self {
-        let Self { workload, architectures, containers, init_containers, ephemeral_containers } = self;
+        let (mut this, mut other) = (self, other);
+        let attribution = revision::union(&mut this, &mut other);
+        let Self { workload, architectures, containers, init_containers, ephemeral_containers, revisions: _ } = this;
         let by_name = |container: &ContainerProfile| container.name.clone();
-        Self {
+        let mut merged = Self {
             workload: workload.merge(other.workload),
             architectures: union_of_values(architectures, other.architectures),
             containers: union(normal(containers), normal(other.containers), by_name),
             init_containers: union(normal(init_containers), normal(other.init_containers), by_name),
             ephemeral_containers: union(normal(ephemeral_containers), normal(other.ephemeral_containers), by_name),
-        }
+            revisions: Vec::new(),
+        };
+        attribution.write(&mut merged);
+        merged
     }
 }
 

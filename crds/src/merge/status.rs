@@ -1,12 +1,13 @@
 //! The union of what is known about a profile.
 
-use std::cmp::{Ordering, max_by};
+use std::cmp::{Ordering, Reverse, max_by, max_by_key};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::{Merge, union};
 use crate::{
     condition,
+    revision::RevisionStatus,
     status::{Counts, Learning, Loss, ProfileStatus},
 };
 
@@ -14,13 +15,14 @@ impl Merge for ProfileStatus {
     /// Of two conditions of a type the worse one stands: what one side did not see, the union did not see either.
     /// Counts are the greater ones, until they are made anew from the spec.
     fn merge(self, other: Self) -> Self {
-        let Self { phase, learning, counts, conditions, losses } = self;
+        let Self { phase, learning, revisions, counts, conditions, losses } = self;
         Self {
             phase: phase.min(other.phase),
             learning: match (learning, other.learning) {
                 (Some(a), Some(b)) => Some(a.merge(b)),
                 (a, b) => a.or(b),
             },
+            revisions: union(revisions, other.revisions, |revision| revision.id.clone()),
             counts: counts.merge(other.counts),
             conditions: union(conditions, other.conditions, |condition| condition.type_.clone()),
             losses: union(losses, other.losses, |loss| (loss.node.clone(), loss.container.clone(), loss.cause)),
@@ -31,14 +33,26 @@ impl Merge for ProfileStatus {
 impl Merge for Learning {
     /// The longest span of both.
     fn merge(self, other: Self) -> Self {
-        let Self { period, started_at, completes_at, revision } = self;
+        let Self { period, started_at, completes_at, revision, relearned } = self;
         let earliest = |a: Option<Time>, b: Option<Time>| a.into_iter().chain(b).min();
         Self {
             period: period.max(other.period),
             started_at: earliest(started_at, other.started_at),
             completes_at: completes_at.max(other.completes_at),
             revision: revision.max(other.revision),
+            relearned: relearned.max(other.relearned),
         }
+    }
+}
+
+impl Merge for RevisionStatus {
+    /// Of the same id: the one that is further along.
+    fn merge(self, other: Self) -> Self {
+        let place = |revision: &Self| {
+            let Self { id: _, phase, started_at, remaining_seconds, running_since, completed_at, images } = revision.clone();
+            (phase, Reverse(remaining_seconds), completed_at, running_since, started_at, images)
+        };
+        max_by_key(self, other, place)
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn merge(old: Objects, addition: &Addition, period: SignedDuration, n
         period: period_text(period),
         started_at: Some(time(now)),
         completes_at: now.checked_add(period).ok().map(time),
-        revision: String::new(),
+        ..Learning::default()
     }));
     let over = status.learning.as_ref().and_then(|learning| learning.completes_at.clone()).is_some_and(|Time(end)| now >= end);
     status.phase = if over { Phase::Complete } else { Phase::Learning };

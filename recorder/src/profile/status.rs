@@ -51,8 +51,9 @@ pub(crate) fn status(recording: &Recording, notes: &Notes) -> ProfileStatus {
             period: recording.period.clone(),
             started_at: Some(time(recording.started_at)),
             completes_at: ended.then(|| time(recording.ended_at)),
-            revision: String::new(),
+            ..Learning::default()
         }),
+        revisions: Vec::new(),
         counts: runtimemap_crds::Counts::default(),
         conditions: conditions(recording, notes, &losses),
         losses,
