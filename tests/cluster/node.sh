@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# node.sh api|up|down STATE: a real Kubernetes for tests, whose files are in the folder STATE.
+#
+# api   etcd, API server and controllers on free ports of this machine: no node, no privilege, as many at once as you like.
+# up    a whole node with containerd, runc, network plugins, kube-proxy and CoreDNS, in a network of its own with IPv4 and IPv6,
+#       named node1. Needs root. One at a time: a second one waits until the first is down, which the file in /run/lock tells.
+# down  ends what the two started, and removes STATE.
+# load  STATE ARCHIVE…: images (see image.sh) for the node, for pods with imagePullPolicy Never.
+#
+# api and up print lines NAME=VALUE: KUBECONFIG, of an administrator; AUDIT, the API server's audit log; CONTAINERD, NETWORK and OUTSIDE of
+# a whole node: its socket, its network namespace, and the address of this machine, which is a host outside the cluster.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+usage="usage: node.sh api|up|down STATE | node.sh load STATE ARCHIVE..."
+[ $# -ge 2 ] || { echo "$usage" >&2; exit 2; }
+verb=$1 state=$2
+shift 2
+mkdir -p "$state/log"
+state=$(cd "$state" && pwd)
+# shellcheck disable=SC2034 # the parts below use them
+node=node1 run=/run/runtimemap-node lock=/run/lock/runtimemap-node inside=()
+
+# shellcheck source=process.bash
+. "$here/process.bash"
+# shellcheck source=pki.bash
+. "$here/pki.bash"
+# shellcheck source=control.bash
+. "$here/control.bash"
+# shellcheck source=network.bash
+. "$here/network.bash"
+# shellcheck source=worker.bash
+. "$here/worker.bash"
+
+free_ports() { # COUNT
+    python3 -c 'import socket, sys
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+print(*(each.getsockname()[1] for each in sockets))' "$1"
+}
+
+unused() { [ ! -e "$state/pki" ] || die "$state is in use: node.sh down $state ends it"; }
+
+api() {
+    local port etcd peer
+    unused
+    programs=$("$here/build.sh")
+    read -r port etcd peer <<<"$(free_ports 3)"
+    server=https://127.0.0.1:$port
+    trap 'down' EXIT
+    pki 127.0.0.1
+    # There is no node to tell the API server's address to.
+    control_plane 127.0.0.1 "$port" "$etcd" "$peer" --advertise-address=192.0.2.1 --endpoint-reconciler-type=none
+    controllers
+    trap - EXIT
+    echo "KUBECONFIG=$state/pki/admin.kubeconfig"
+    echo "AUDIT=$state/log/audit.json"
+}
+
+up() {
+    unused
+    [ "$(id -u)" = 0 ] || die "a node's containers and networks need root: run it as root, or leave it out: make test WITHOUT=e2e"
+    programs=$("$here/build.sh")
+    # shellcheck disable=SC2034 # the parts use them
+    inside=(nsenter "--net=/run/netns/$namespace") server=https://$node4:6443
+    taken || { echo "cluster: waiting for the node of $(cat "$lock/state")" >&2; until taken; do read -r -t 1 _ <> <(:) || true; done; }
+    trap 'down' EXIT
+    network_up
+    pki "$node4" "$node6" 127.0.0.1 10.96.0.1 fd96::1
+    control_plane 0.0.0.0 6443 2379 2380 --advertise-address="$node4"
+    controllers --allocate-node-cidrs=true --cluster-cidr="$pods" --service-cluster-ip-range="$services"
+    begin scheduler "${inside[@]}" "$programs/kube" kube-scheduler --kubeconfig="$state/pki/scheduler.kubeconfig" --leader-elect=false
+    cgroups_up
+    containerd_up
+    kubelet_up
+    proxy_up
+    dns_up
+    trap - EXIT
+    echo "KUBECONFIG=$state/pki/admin.kubeconfig"
+    echo "AUDIT=$state/log/audit.json"
+    echo "CONTAINERD=$run/containerd.sock"
+    echo "NETWORK=/run/netns/$namespace"
+    echo "OUTSIDE=$outside4"
+}
+
+# Takes the only node, also from one whose state was removed without down.
+taken() {
+    if mkdir "$lock" 2>/dev/null; then
+        echo "$state" >"$lock/state"
+    elif [ -e "$lock/state" ] && [ ! -d "$(cat "$lock/state")" ]; then
+        echo "$state" >"$lock/state"
+    else
+        return 1
+    fi
+}
+
+down() {
+    trap - EXIT
+    halt proxy kubelet scheduler controller-manager apiserver
+    if [ "$(cat "$lock/state" 2>/dev/null)" = "$state" ]; then
+        containers_down
+        halt containerd
+        mounts_down
+        cgroups_down
+        network_down
+        rm -rf "$run" "$lock"
+    fi
+    halt etcd
+    rm -rf "$state"
+}
+
+case $verb in
+    api | up | down) "$verb" ;;
+    load) load "$@" ;;
+    *) echo "$usage" >&2; exit 2 ;;
+esac

@@ -1,0 +1,132 @@
+# containerd, kubelet, kube-proxy, scheduler and CoreDNS. Sourced by node.sh, which sets state, programs, node and run.
+# shellcheck shell=bash
+# shellcheck disable=SC2154
+
+containerd_up() {
+    mkdir -p "$run" "$state/cni"
+    cat >"$state/containerd.toml" <<TOML
+version = 2
+root = "$state/containerd"
+state = "$run/containerd"
+[grpc]
+  address = "$run/containerd.sock"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "localhost/pause:1"
+  # This machine's root may lack the right to make a process less killable.
+  restrict_oom_score_adj = true
+  netns_mounts_under_state_dir = true
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "$state/cni"
+TOML
+    begin containerd "${inside[@]}" containerd --config "$state/containerd.toml"
+    within 30 "containerd" ctr --address "$run/containerd.sock" version
+    own_image pause localhost/pause:1
+}
+
+# load ARCHIVE…: gives images to containerd.
+load() {
+    local archive
+    for archive in "$@"; do
+        ctr --address "$run/containerd.sock" --namespace k8s.io images import "$archive" >>"$state/log/images.log" 2>&1 \
+            || { tail -3 "$state/log/images.log" >&2; die "failed to load $archive"; }
+    done
+}
+
+own_image() { # PROGRAM IMAGE: of one of the programs that build.sh made
+    mkdir -p "$state/image"
+    cp "$programs/$1" "$state/image/"
+    "$here/image.sh" "$state/image.tar" "$2" "$state/image" "/$1"
+    load "$state/image.tar"
+    rm -r "$state/image" "$state/image.tar"
+}
+
+# Where the kubelet's cgroups are: below a group that is removed with the node, in every hierarchy.
+cgroup=/runtimemap-node
+hierarchies() { awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/self/mounts; }
+
+cgroups_up() {
+    local root
+    for root in $(hierarchies); do
+        mkdir -p "$root$cgroup"
+        # A cpuset has to be filled before it holds a process.
+        if [ -e "$root$cgroup/cpuset.cpus" ] && [ ! -e "$root/cgroup.controllers" ]; then
+            cat "$root/cpuset.cpus" >"$root$cgroup/cpuset.cpus"
+            cat "$root/cpuset.mems" >"$root$cgroup/cpuset.mems"
+        fi
+    done
+}
+
+cgroups_down() {
+    local root
+    for root in $(hierarchies); do
+        [ ! -d "$root$cgroup" ] || find "$root$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    done
+}
+
+kubelet_up() {
+    mkdir -p "$state/manifests"
+    cat >"$state/kubelet.yaml" <<YAML
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: $state/pki/ca.crt}}
+authorization: {mode: Webhook}
+containerRuntimeEndpoint: unix://$run/containerd.sock
+cgroupDriver: cgroupfs
+cgroupRoot: $cgroup
+failCgroupV1: false
+failSwapOn: false
+staticPodPath: $state/manifests
+clusterDNS: [$dns4]
+clusterDomain: cluster.local
+resolvConf: /dev/null
+oomScoreAdj: -1
+# Tests look for what changed at once.
+syncFrequency: 10s
+fileCheckFrequency: 1s
+nodeStatusUpdateFrequency: 10s
+# Nothing is thrown out for want of room.
+localStorageCapacityIsolation: false
+imageGCHighThresholdPercent: 100
+evictionHard: {memory.available: "0%", nodefs.available: "0%", imagefs.available: "0%"}
+YAML
+    begin kubelet "${inside[@]}" "$programs/kube" kubelet --config="$state/kubelet.yaml" --kubeconfig="$state/pki/kubelet.kubeconfig" \
+        --hostname-override="$node" --node-ip="$node4,$node6" --root-dir="$state/kubelet"
+    within 60 "the node's ranges" ranges_given
+    # shellcheck disable=SC2046 # one word each
+    cni $(ranges)
+    within 60 "the node to be ready" kubectl_admin wait --for=condition=Ready "node/$node" --timeout=1s
+}
+
+ranges() { kubectl_admin get node "$node" -o jsonpath='{.spec.podCIDRs[*]}'; }
+ranges_given() { [ -n "$(ranges)" ]; }
+
+proxy_up() {
+    begin proxy "${inside[@]}" "$programs/kube" kube-proxy --kubeconfig="$state/pki/proxy.kubeconfig" --hostname-override="$node" \
+        --proxy-mode=iptables --cluster-cidr="$pods" --conntrack-max-per-core=0
+}
+
+dns_up() {
+    own_image dns localhost/coredns:1
+    kubectl_admin apply -f "$here/dns.yaml" >>"$state/log/dns.log"
+    within 60 "CoreDNS" kubectl_admin -n kube-system wait --for=condition=Available deployment/coredns --timeout=1s
+}
+
+# Ends every container and unmounts what they left.
+containers_down() {
+    local address=(ctr --address "$run/containerd.sock" --namespace k8s.io) task
+    if runs containerd; then
+        for task in $("${address[@]}" tasks ls --quiet 2>/dev/null); do
+            "${address[@]}" tasks rm --force "$task" >/dev/null 2>&1 || true
+        done
+    fi
+}
+
+mounts_down() {
+    local mount
+    while read -r mount; do
+        umount --lazy "$mount" 2>/dev/null || true
+    done < <(awk -v run="$run/" -v state="$state/" 'index($2, run) == 1 || index($2, state) == 1 { print $2 }' /proc/self/mounts | sort -r)
+}
