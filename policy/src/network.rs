@@ -3,7 +3,7 @@
 mod describe;
 mod direction;
 mod name;
-mod peer;
+pub(crate) mod peer;
 mod rule;
 mod selector;
 
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicySpec},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 use runtimemap_crds::{
     ContainerNeighborhood, GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus, Neighbor, NetworkNeighborhood, Origin, Outcome,
@@ -62,8 +62,7 @@ pub fn generate(neighborhood: &NetworkNeighborhood, options: &Options) -> Genera
     let rules = rules.finish();
     seen.count(&rules);
     let policy_types = seen.policy_types(options, &mut notes);
-    let workload = if spec.workload.name.is_empty() { title } else { &spec.workload.name };
-    let pod_selector = selector::of_workload(&spec.pod_selector, workload, &mut notes);
+    let pod_selector = own_selector(neighborhood, &mut notes);
     let rule::Finished { ingress, egress, evidence, dropped } = rules;
     if dropped > 0 {
         notes.add(format!("the evidence of {dropped} more rules does not fit here; the neighborhood has it"));
@@ -88,6 +87,14 @@ pub fn generate(neighborhood: &NetworkNeighborhood, options: &Options) -> Genera
         policy,
         status: GeneratedNetworkPolicyStatus { rules: evidence, notes: notes.finish(), ..GeneratedNetworkPolicyStatus::default() },
     }
+}
+
+/// What selects the pods of a workload.
+pub(crate) fn own_selector(neighborhood: &NetworkNeighborhood, notes: &mut Notes) -> LabelSelector {
+    let spec = &neighborhood.spec;
+    let title = neighborhood.metadata.name.as_deref().unwrap_or("workload");
+    let workload = if spec.workload.name.is_empty() { title } else { &spec.workload.name };
+    selector::of_workload(&spec.pod_selector, workload, notes)
 }
 
 /// Makes the object that holds the policy, named like the neighborhood.

@@ -56,15 +56,20 @@ fn cluster_dns(neighbor: &Neighbor, namespace: &str) -> Stands {
         Ok(Stands::Pods(peers, dropped)) => (peers, dropped),
         _ => (vec![kube_dns()], Vec::new()),
     };
-    let link_local = |address: &IpAddr| match address {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    };
-    peers.extend(addresses(neighbor).into_iter().filter(link_local).map(block));
+    peers.extend(addresses(neighbor).into_iter().filter(is_link_local).map(block));
     Stands::Pods(peers, dropped)
 }
 
-fn kube_dns() -> NetworkPolicyPeer {
+/// Whether it is an address that means something on its own node only, as that of NodeLocal DNS does.
+pub(crate) fn is_link_local(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+/// The pods of the cluster's DNS, by the labels that every distribution gives them.
+pub(crate) fn kube_dns() -> NetworkPolicyPeer {
     NetworkPolicyPeer {
         pod_selector: Some(labels("k8s-app", "kube-dns")),
         namespace_selector: Some(labels("kubernetes.io/metadata.name", "kube-system")),
@@ -82,7 +87,7 @@ fn by_address(neighbor: &Neighbor) -> Result<Stands, &'static str> {
 }
 
 /// Addresses in their shortest form, IPv4 as IPv4.
-fn addresses(neighbor: &Neighbor) -> Vec<IpAddr> {
+pub(crate) fn addresses(neighbor: &Neighbor) -> Vec<IpAddr> {
     let mut addresses: Vec<IpAddr> =
         neighbor.ip_addresses.iter().filter_map(|address| address.parse().ok()).map(|address: IpAddr| address.to_canonical()).collect();
     addresses.sort_unstable();
