@@ -1,34 +1,32 @@
 //! A NetworkPolicy that allows exactly the traffic seen.
 
+mod asked_for;
+mod default_deny;
 mod describe;
 mod direction;
 mod name;
+mod options;
 pub(crate) mod peer;
 mod rule;
 mod selector;
+mod world;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicySpec},
-    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+    apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, ObjectMeta},
 };
 use runtimemap_crds::{
     ContainerNeighborhood, GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus, Neighbor, NetworkNeighborhood, Origin, Outcome,
-    RuleDirection,
+    RuleDirection, condition,
 };
+
+pub use default_deny::default_deny;
+pub use options::{Directions, Options, World};
 
 use self::{direction::Seen, rule::Rules};
 use crate::notes::{Notes, listed};
-
-/// What counts as seen, and what is done about what was not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Also what commands did that entered from outside (`kubectl exec`). Off: such traffic is named in the notes.
-    pub entered: bool,
-    /// Also cut the direction in which nothing was seen. Off: it is not restricted, and a note says so.
-    pub cut_unseen: bool,
-}
 
 /// A policy, the evidence of each of its rules, and notes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,17 +43,40 @@ pub fn generate(neighborhood: &NetworkNeighborhood, options: &Options) -> Genera
     let namespace = neighborhood.metadata.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let title = neighborhood.metadata.name.as_deref().unwrap_or("workload");
     let mut notes = Notes::default();
-    let mut rules = Rules::new(&namespace);
+    let mut rules = Rules::new(&namespace, options);
     let mut seen = Seen::default();
-    for container in spec.init_containers.iter().chain(&spec.containers) {
+    let ephemeral = spec.ephemeral_containers.iter().filter(|_| options.ephemeral);
+    for container in spec.init_containers.iter().chain(&spec.containers).chain(ephemeral) {
         add(&mut rules, &mut seen, &mut notes, container, options);
     }
-    for container in &spec.ephemeral_containers {
+    for container in spec.ephemeral_containers.iter().filter(|_| !options.ephemeral) {
         let all = || container.ingress.iter().map(|one| (RuleDirection::Ingress, one));
         let all = all().chain(container.egress.iter().map(|one| (RuleDirection::Egress, one)));
         let described: Vec<String> = all.map(|(direction, neighbor)| describe::neighbor(direction, neighbor)).collect();
         if !described.is_empty() {
             notes.add(format!("left out, since an ephemeral container ({}) did it: {}", container.name, listed(&described)));
+        }
+    }
+    for (direction, neighbor) in asked_for::neighbors(spec, options) {
+        seen.add(direction, &neighbor);
+        if let Err(why) = rules.ask(direction, &neighbor) {
+            notes.add(format!("{}: {why}", describe::neighbor(direction, &neighbor)));
+        }
+    }
+    let is_redirected = |condition: &&Condition| condition.type_ == condition::REDIRECTED && condition.status == "True";
+    if let Some(condition) = neighborhood.status.iter().flat_map(|status| &status.conditions).find(is_redirected) {
+        // What was accepted is what the proxy accepts, not what a policy would see.
+        notes.add(format!("ingress is left out, since the pod redirects connections: {}", condition.message));
+        rules.forget(RuleDirection::Ingress);
+        seen.forget(RuleDirection::Ingress);
+    }
+    for (direction, word, other) in
+        [(RuleDirection::Ingress, "ingress", Directions::Egress), (RuleDirection::Egress, "egress", Directions::Ingress)]
+    {
+        if options.directions == other {
+            notes.add(format!("{word} is left out, as was asked for"));
+            rules.forget(direction);
+            seen.forget(direction);
         }
     }
 
@@ -65,7 +86,7 @@ pub fn generate(neighborhood: &NetworkNeighborhood, options: &Options) -> Genera
     let pod_selector = own_selector(neighborhood, &mut notes);
     let rule::Finished { ingress, egress, evidence, dropped } = rules;
     if dropped > 0 {
-        notes.add(format!("the evidence of {dropped} more rules does not fit here; the neighborhood has it"));
+        notes.add(format!("{dropped} more rules do not fit into one policy: what they would allow is cut; the neighborhood has it all"));
     }
     let ingress = ingress.into_iter().map(|(peers, ports)| NetworkPolicyIngressRule { from: Some(peers), ports: Some(ports) });
     let egress = egress.into_iter().map(|(peers, ports)| NetworkPolicyEgressRule { to: Some(peers), ports: Some(ports) });
@@ -126,7 +147,7 @@ fn add(rules: &mut Rules<'_>, seen: &mut Seen, notes: &mut Notes, container: &Co
                 }
                 Err(why) => notes.add(format!("{described}: {why}")),
             }
-            if peer::rots(direction, neighbor) {
+            if options.world == World::Addresses && peer::rots(direction, neighbor) {
                 notes.add(format!(
                     "{described}: addresses outside the cluster change, and then this rule cuts it off; a prefix may be better"
                 ));
@@ -136,10 +157,14 @@ fn add(rules: &mut Rules<'_>, seen: &mut Seen, notes: &mut Notes, container: &Co
 }
 
 fn left_out(neighbor: &Neighbor, options: &Options) -> Option<&'static str> {
-    if neighbor.outcome == Outcome::Attempted {
+    if neighbor.outcome == Outcome::Attempted && !options.attempted {
         return Some("no connection came about");
     }
-    (neighbor.origin == Origin::Exec && !options.entered).then_some("a command from outside the workload did it")
+    match neighbor.origin {
+        Origin::Exec if !options.entered => Some("a command from outside the workload did it"),
+        Origin::Probe if !options.probes => Some("only a probe did it"),
+        Origin::Entrypoint | Origin::Exec | Origin::Probe | Origin::Runtime | Origin::Snapshot => None,
+    }
 }
 
 /// An empty list and none are the same to the API server, which keeps none.

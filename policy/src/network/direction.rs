@@ -11,6 +11,8 @@ enum One {
     /// No traffic that a policy could speak of.
     #[default]
     Unseen,
+    /// Not to be spoken of, whatever there was.
+    Forgotten,
     /// Traffic, none of which made a rule.
     Unruled,
     /// Rules.
@@ -36,6 +38,14 @@ impl Seen {
         }
     }
 
+    /// Leaves one direction out.
+    pub(super) fn forget(&mut self, direction: RuleDirection) {
+        match direction {
+            RuleDirection::Ingress => self.ingress = One::Forgotten,
+            RuleDirection::Egress => self.egress = One::Forgotten,
+        }
+    }
+
     /// Counts the rules.
     pub(super) fn count(&mut self, rules: &Finished) {
         if !rules.ingress.is_empty() {
@@ -55,14 +65,15 @@ impl Seen {
         let either = |what: One| ingress == what || egress == what;
         let is_listed = |one: One| match one {
             One::Ruled => true,
-            One::Unseen => options.cut_unseen || !either(One::Ruled),
+            One::Forgotten => false,
+            One::Unseen => options.cut_unseen || !either(One::Ruled) && !either(One::Forgotten),
             One::Unruled => !either(One::Ruled) && !either(One::Unseen),
         };
         let mut types = Vec::new();
         for (type_, word, one) in [("Ingress", "ingress", ingress), ("Egress", "egress", egress)] {
             let listed = is_listed(one);
             match (one, listed) {
-                (One::Ruled, _) => {}
+                (One::Ruled | One::Forgotten, _) => {}
                 (One::Unseen, true) => notes.add(format!("no {word} was seen, and this policy cuts all of it")),
                 (One::Unseen, false) => {
                     notes.add(format!("no {word} was seen, and none is restricted: add {type_} to policyTypes to cut all of it"));

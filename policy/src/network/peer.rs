@@ -2,13 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use k8s_openapi::{
-    api::networking::v1::{IPBlock, NetworkPolicyPeer},
-    apimachinery::pkg::apis::meta::v1::LabelSelector,
-};
+use k8s_openapi::{api::networking::v1::NetworkPolicyPeer, apimachinery::pkg::apis::meta::v1::LabelSelector};
 use runtimemap_crds::{Neighbor, PeerClass, PeerType, RuleDirection};
 
-use super::selector;
+use super::{selector, world};
 
 /// What stands for a neighbor in a rule.
 pub(super) enum Stands {
@@ -19,7 +16,10 @@ pub(super) enum Stands {
 }
 
 /// What stands for a neighbor, or why nothing can.
-pub(super) fn of(neighbor: &Neighbor, namespace: &str) -> Result<Stands, &'static str> {
+pub(super) fn of(direction: RuleDirection, neighbor: &Neighbor, namespace: &str) -> Result<Stands, &'static str> {
+    if direction == RuleDirection::Egress && is_node_local_dns(neighbor) {
+        return by_address(neighbor);
+    }
     match neighbor.peer.class {
         PeerClass::SelfPeer => Err("needs no rule: no policy applies to the loopback address"),
         PeerClass::Multicast => Err("left out: policies do not apply to multicast and broadcast"),
@@ -50,13 +50,25 @@ fn by_selector(neighbor: &Neighbor, namespace: &str) -> Result<Stands, &'static 
     Ok(Stands::Pods(vec![NetworkPolicyPeer { pod_selector: Some(pods), namespace_selector: namespaces, ip_block: None }], dropped))
 }
 
+/// The same for one that a reviewer asks for: nodes, too.
+pub(super) fn asked_for(direction: RuleDirection, neighbor: &Neighbor, namespace: &str) -> Result<Stands, &'static str> {
+    if neighbor.peer.class == PeerClass::Node { by_address(neighbor) } else { of(direction, neighbor, namespace) }
+}
+
+/// A node's own cache of the cluster's DNS, whatever the address is taken for: it is link-local, and only DNS is asked there.
+fn is_node_local_dns(neighbor: &Neighbor) -> bool {
+    let addresses = addresses(neighbor);
+    let known = matches!(neighbor.peer.class, PeerClass::Node | PeerClass::World);
+    known && !addresses.is_empty() && addresses.iter().all(is_link_local) && neighbor.ports.iter().all(|port| port.port == 53)
+}
+
 /// Its pods, and NodeLocal DNS, which is a link-local address of the node. A Service's own address is none that policies see.
 fn cluster_dns(neighbor: &Neighbor, namespace: &str) -> Stands {
     let (mut peers, dropped) = match by_selector(neighbor, namespace) {
         Ok(Stands::Pods(peers, dropped)) => (peers, dropped),
         _ => (vec![kube_dns()], Vec::new()),
     };
-    peers.extend(addresses(neighbor).into_iter().filter(is_link_local).map(block));
+    peers.extend(addresses(neighbor).into_iter().filter(is_link_local).map(world::exactly));
     Stands::Pods(peers, dropped)
 }
 
@@ -93,12 +105,6 @@ pub(crate) fn addresses(neighbor: &Neighbor) -> Vec<IpAddr> {
     addresses.sort_unstable();
     addresses.dedup();
     addresses
-}
-
-/// One address and no other.
-pub(super) fn block(address: IpAddr) -> NetworkPolicyPeer {
-    let bits = if address.is_ipv4() { 32 } else { 128 };
-    NetworkPolicyPeer { ip_block: Some(IPBlock { cidr: format!("{address}/{bits}"), except: None }), ..NetworkPolicyPeer::default() }
 }
 
 /// Whether the rule for a neighbor is a list of addresses that nobody promised to keep.

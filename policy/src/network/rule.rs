@@ -1,128 +1,159 @@
-//! Rules: peers of one kind with the same ports together, each with its evidence.
+//! Rules: one per peer, with all its ports; addresses that nothing but their number tells apart together. Each with its evidence.
+
+mod evidence;
+mod fit;
+mod order;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
 
-use k8s_openapi::{
-    api::networking::v1::{NetworkPolicyPeer, NetworkPolicyPort},
-    apimachinery::pkg::util::intstr::IntOrString,
-};
+use k8s_openapi::api::networking::v1::{NetworkPolicyPeer, NetworkPolicyPort};
 use runtimemap_crds::{Neighbor, Peer, PeerClass, Protocol, RuleDirection, RuleEvidence};
 
 use super::{
-    name,
+    options::Options,
     peer::{self, Stands},
+    world,
 };
-
-mod evidence;
-
 use evidence::Seen;
 
 /// Peers and ports of one rule.
 pub(super) type PeersAndPorts = (Vec<NetworkPolicyPeer>, Vec<NetworkPolicyPort>);
-type Ports = BTreeSet<(Protocol, u16)>;
+/// Ports that a rule allows.
+pub(super) type Ports = BTreeSet<(Protocol, u16)>;
 
 const DNS: u16 = 53;
-/// Rules whose evidence an object holds.
-const EVIDENCE: usize = 500;
 
 /// Rules in the making.
 pub(super) struct Rules<'a> {
     namespace: &'a str,
-    groups: BTreeMap<Key, Group>,
+    options: &'a Options,
+    /// By direction and the peers' JSON.
+    pods: BTreeMap<(RuleDirection, String), Group>,
+    addresses: BTreeMap<(RuleDirection, IpAddr), Group>,
 }
 
 /// All rules.
 pub(super) struct Finished {
     pub(super) ingress: Vec<PeersAndPorts>,
     pub(super) egress: Vec<PeersAndPorts>,
-    /// In the order of the rules, ingress first.
+    /// One for each rule, in their order, ingress first.
     pub(super) evidence: Vec<RuleEvidence>,
-    /// Rules whose evidence does not fit.
+    /// Rules that no object can hold.
     pub(super) dropped: usize,
 }
 
-/// What makes two neighbors one rule. Pods are one peer, with all its ports. Addresses have to share their ports: else each would be
-/// allowed those of the others.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
-    /// By the peers' JSON.
-    Pods(String),
-    Addresses {
-        peer: Peer,
-        names: BTreeSet<String>,
-        ports: Ports,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    egress: bool,
-    who: Who,
-}
-
-#[derive(Default)]
-struct Group {
-    pods: Vec<NetworkPolicyPeer>,
-    addresses: BTreeSet<IpAddr>,
+/// A rule in the making: its peers, its ports and what it comes from.
+#[derive(Clone, Default)]
+pub(super) struct Group {
+    peers: Vec<NetworkPolicyPeer>,
     ports: Ports,
     seen: Seen,
 }
 
+/// What tells addresses apart. They have to share their ports: else each would be allowed those of the others.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Alike {
+    direction: RuleDirection,
+    peer: Peer,
+    names: BTreeSet<String>,
+    ports: Ports,
+}
+
 impl<'a> Rules<'a> {
     /// None yet, for a workload of this namespace.
-    pub(super) fn new(namespace: &'a str) -> Self {
-        Self { namespace, groups: BTreeMap::new() }
+    pub(super) fn new(namespace: &'a str, options: &'a Options) -> Self {
+        Self { namespace, options, pods: BTreeMap::new(), addresses: BTreeMap::new() }
     }
 
     /// Adds a neighbor; gives the labels that its selector had to do without, or says why it has no rule.
     pub(super) fn add(&mut self, direction: RuleDirection, neighbor: &Neighbor, container: &str) -> Result<Vec<String>, &'static str> {
-        let stands = peer::of(neighbor, self.namespace)?;
-        let egress = direction == RuleDirection::Egress;
-        let ports = ports(neighbor, egress);
+        self.insert(direction, neighbor, container, peer::of(direction, neighbor, self.namespace)?)
+    }
+
+    /// Adds a neighbor that was not seen and that a reviewer asks for; else says why it has no rule.
+    pub(super) fn ask(&mut self, direction: RuleDirection, neighbor: &Neighbor) -> Result<(), &'static str> {
+        self.insert(direction, neighbor, "", peer::asked_for(direction, neighbor, self.namespace)?).map(|_| ())
+    }
+
+    fn insert(
+        &mut self,
+        direction: RuleDirection,
+        neighbor: &Neighbor,
+        container: &str,
+        stands: Stands,
+    ) -> Result<Vec<String>, &'static str> {
+        let ports = ports(neighbor, direction, self.options.service_ports);
         if ports.is_empty() {
             return Err("left to you: no port of it is known");
         }
-        let (who, pods, addresses, dropped) = match stands {
-            Stands::Pods(pods, dropped) => (Who::Pods(serde_json::to_string(&pods).unwrap_or_default()), pods, Vec::new(), dropped),
-            Stands::Addresses(addresses) => {
-                let names = neighbor.dns_names.iter().cloned().collect();
-                let peer = Peer { service: String::new(), ..neighbor.peer.clone() };
-                (Who::Addresses { peer, names, ports: ports.clone() }, Vec::new(), addresses, Vec::new())
+        match stands {
+            Stands::Pods(peers, dropped) => {
+                let key = (direction, serde_json::to_string(&peers).unwrap_or_default());
+                let group = self.pods.entry(key).or_default();
+                group.peers = peers;
+                group.ports.extend(ports);
+                group.seen.add(neighbor, container);
+                Ok(dropped)
             }
-        };
-        let group = self.groups.entry(Key { egress, who }).or_default();
-        group.pods = pods;
-        group.addresses.extend(addresses);
-        group.ports.extend(ports);
-        group.seen.add(neighbor, container);
-        Ok(dropped)
+            Stands::Addresses(addresses) => {
+                for address in addresses {
+                    let group = self.addresses.entry((direction, address)).or_default();
+                    group.ports.extend(ports.iter().copied());
+                    group.seen.add(&Neighbor { ip_addresses: vec![address.to_string()], ..neighbor.clone() }, container);
+                }
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Drops what there is of one direction.
+    pub(super) fn forget(&mut self, direction: RuleDirection) {
+        self.pods.retain(|(own, _), _| *own != direction);
+        self.addresses.retain(|(own, _), _| *own != direction);
     }
 
     /// Ingress rules, egress rules, and their evidence.
     pub(super) fn finish(self) -> Finished {
-        let (mut ingress, mut egress, mut evidence) = (Vec::new(), Vec::new(), Vec::new());
-        for (key, group) in self.groups {
-            let direction = if key.egress { RuleDirection::Egress } else { RuleDirection::Ingress };
-            let Group { pods, addresses, ports, seen } = group;
-            evidence.push(seen.evidence(id(&key, &ports), direction, &ports));
-            let ports = ports.into_iter().map(|(protocol, port)| policy_port(protocol, port)).collect();
-            let rule = (pods.into_iter().chain(addresses.into_iter().map(peer::block)).collect(), ports);
-            if key.egress { egress.push(rule) } else { ingress.push(rule) }
+        let Self { namespace, options, mut pods, addresses } = self;
+        let mut alike = BTreeMap::<Alike, Group>::new();
+        for ((direction, address), group) in addresses {
+            let peer = Peer { service: String::new(), ..group.seen.peer() };
+            let block = if peer.class == PeerClass::World { world::block(address, options.world) } else { world::exactly(address) };
+            let whole = block.ip_block.as_ref().is_some_and(|block| block.except.is_some());
+            let into = if whole {
+                // Everybody on the Internet is one peer, whose ports come together.
+                pods.entry((direction, serde_json::to_string(&[&block]).unwrap_or_default())).or_default()
+            } else {
+                let key = Alike { direction, peer, names: group.seen.names().clone(), ports: group.ports.clone() };
+                alike.entry(key).or_default()
+            };
+            if !into.peers.contains(&block) {
+                into.peers.push(block);
+            }
+            into.ports.extend(group.ports);
+            into.seen.extend(group.seen);
         }
-        let dropped = evidence.len().saturating_sub(EVIDENCE);
-        evidence.truncate(EVIDENCE);
-        Finished { ingress, egress, evidence, dropped }
+        // Same as long as direction, peer and ports are; addresses may come and go.
+        let pods = pods.into_iter().map(|((direction, json), group)| (direction, format!("{direction:?} {json} {:?}", group.ports), group));
+        let alike = alike.into_iter().map(|(key, group)| (key.direction, format!("{key:?}"), group));
+        let mut rules: Vec<order::Placed> =
+            pods.chain(alike).map(|(direction, id, group)| order::Placed::new(direction, id, group, namespace)).collect();
+        rules.sort();
+        fit::finish(rules)
     }
 }
 
 /// The ports of a rule.
-fn ports(neighbor: &Neighbor, egress: bool) -> Ports {
+fn ports(neighbor: &Neighbor, direction: RuleDirection, service_ports: bool) -> Ports {
+    let egress = direction == RuleDirection::Egress;
+    let service = |port: &runtimemap_crds::NeighborPort| port.service_port.filter(|_| service_ports && egress);
+    let both =
+        neighbor.ports.iter().flat_map(|port| [Some(port.port), service(port)].into_iter().flatten().map(|number| (port.protocol, number)));
     // Port 0 is nobody's, and the API server refuses it.
-    let seen = neighbor.ports.iter().map(|port| (port.protocol, port.port)).filter(|(_, port)| *port != 0);
-    let mut ports: Ports = seen.collect();
+    let mut ports: Ports = both.filter(|(_, port)| *port != 0).collect();
     // A long answer comes over TCP.
     if neighbor.peer.class == PeerClass::ClusterDNS {
         let datagrams = ports.clone().into_iter().filter(|(protocol, _)| *protocol != Protocol::SCTP);
@@ -131,13 +162,4 @@ fn ports(neighbor: &Neighbor, egress: bool) -> Ports {
         ports.insert((Protocol::TCP, DNS));
     }
     ports
-}
-
-fn policy_port(protocol: Protocol, port: u16) -> NetworkPolicyPort {
-    NetworkPolicyPort { protocol: Some(format!("{protocol:?}")), port: Some(IntOrString::Int(i32::from(port))), end_port: None }
-}
-
-/// The same as long as direction, peer and ports are; addresses may come and go.
-fn id(key: &Key, ports: &Ports) -> String {
-    name::stable_hash(&format!("{key:?} {ports:?}"))
 }

@@ -1,0 +1,7 @@
+//! The generated policy against what it was made from.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod addresses;
+mod pitfalls;
+mod towns;
