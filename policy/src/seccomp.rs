@@ -2,8 +2,10 @@
 
 mod architecture;
 pub mod base;
+mod ceiling;
 mod explain;
 mod groups;
+mod pod;
 mod refused;
 mod siblings;
 
@@ -15,6 +17,7 @@ use runtimemap_crds::{
 };
 
 pub use base::Runtime;
+pub use pod::PAUSE;
 pub use refused::REFUSED;
 pub use siblings::FAMILIES;
 
@@ -27,7 +30,7 @@ const ENOSYS: u32 = 38;
 const EPERM: u32 = 1;
 
 /// What goes into a filter beside the calls of the container's own command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Calls that another version of the same C library makes in place of one that was seen.
     pub siblings: bool,
@@ -41,11 +44,25 @@ pub struct Options {
     pub runtime: Option<Runtime>,
     /// Whether the container has `allowPrivilegeEscalation: false`, with which its runtime needs less. None: either way.
     pub no_new_privileges: Option<bool>,
+    /// Also one filter for the whole pod, which confines the pause container, too.
+    pub pod: bool,
+    /// Calls that a reviewer wants, by name, although the default profile of container runtimes would refuse them to such a container,
+    /// or allow them with some arguments only.
+    pub beyond: BTreeSet<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { siblings: true, probes: true, entered: true, audit: false, runtime: None, no_new_privileges: None }
+        Self {
+            siblings: true,
+            probes: true,
+            entered: true,
+            audit: false,
+            runtime: None,
+            no_new_privileges: None,
+            pod: false,
+            beyond: BTreeSet::new(),
+        }
     }
 }
 
@@ -59,6 +76,10 @@ pub fn generate(profile: &ApplicationProfile, options: &Options) -> SeccompProfi
         explain::container(&mut notes, container, &Groups::of(container, options));
         filters.containers.insert(container.name.clone(), filter(container, &spec.architectures, options));
     }
+    if options.pod {
+        filters.pod = Some(filter(&pod::together(spec), &spec.architectures, options));
+        notes.add("the filter of the pod is for all its containers and the pause container together; those of the containers are narrower");
+    }
     let mut object = SeccompProfile::new(profile.metadata.name.as_deref().unwrap_or_default(), filters);
     object.metadata.namespace.clone_from(&profile.metadata.namespace);
     object.status = Some(SeccompProfileStatus { notes: notes.finish(), ..SeccompProfileStatus::default() });
@@ -67,10 +88,12 @@ pub fn generate(profile: &ApplicationProfile, options: &Options) -> SeccompProfi
 
 /// The filter of one container, on the architectures it was seen on (amd64, arm64).
 ///
-/// Entries: what the runtime and every program needs; what the workload calls; what is refused by name.
+/// Entries: what the runtime and every program needs; what the workload calls; what it may call with some arguments only; what is refused
+/// by name.
 pub fn filter(container: &ContainerProfile, architectures: &[String], options: &Options) -> OciSeccomp {
-    let Groups { base, workload, refused } = Groups::of(container, options);
+    let Groups { base, workload, conditional, closed: _, refused } = Groups::of(container, options);
     let mut syscalls: Vec<OciSyscall> = [base, workload].into_iter().filter_map(|names| entry("SCMP_ACT_ALLOW", None, names)).collect();
+    syscalls.extend(conditional.iter().flat_map(|call| ceiling::conditional(call)));
     if !options.audit {
         // All else gets ENOSYS; a program that asks for one of these would look for another way that is not there either.
         syscalls.extend(entry("SCMP_ACT_ERRNO", Some(EPERM), refused));

@@ -46,10 +46,22 @@ pub(super) fn container(notes: &mut Notes, container: &ContainerProfile, groups:
     if !nameless.is_empty() {
         notes.add(format!("{name}: {} left out, since filters go by name and no name is known", are(&nameless)));
     }
+    let closed: Vec<&String> = groups.closed.iter().collect();
+    if !closed.is_empty() {
+        notes.add(format!(
+            "{name}: {} not allowed although it was used: the default profile of container runtimes refuses it to a container with these \
+             capabilities, and a filter made here is never wider; ask for it by name if it is meant to be",
+            are(&closed)
+        ));
+    }
+    let conditional: Vec<&String> = groups.conditional.iter().collect();
+    if !conditional.is_empty() {
+        notes.add(format!("{name}: {} allowed with the arguments that default profiles allow, and no others", are(&conditional)));
+    }
     let dangerous: Vec<&String> = groups.workload.iter().filter(|call| refused::by_default(call)).collect();
     if !dangerous.is_empty() {
         notes.add(format!(
-            "{name}: {} allowed since it was used, though the default profile of container runtimes refuses it; see whether it is meant to be",
+            "{name}: {} allowed since it was used, which default profiles refuse to others: see whether it is meant to be",
             are(&dangerous)
         ));
     }

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use runtimemap_crds::{ContainerProfile, Origin};
 
-use super::{Options, base, refused, siblings};
+use super::{
+    Options, base,
+    ceiling::{self, Reach},
+    refused, siblings,
+};
 
 /// Each call is in one group only. The runtime's come first: else a call that a program makes now and then would stand now here, now
 /// there, and two recordings of it would differ.
@@ -14,6 +18,10 @@ pub(super) struct Groups {
     pub(super) base: BTreeSet<String>,
     /// What the workload was seen to call, and what stands for it.
     pub(super) workload: BTreeSet<String>,
+    /// What is allowed with some arguments only.
+    pub(super) conditional: BTreeSet<String>,
+    /// What the workload called, and no default profile would let it: answered as if it had never been seen.
+    pub(super) closed: BTreeSet<String>,
     /// What is answered EPERM.
     pub(super) refused: BTreeSet<String>,
 }
@@ -25,15 +33,28 @@ impl Groups {
         if options.siblings {
             workload.extend(siblings::of(&workload));
         }
-        let base: BTreeSet<String> = base::calls(options.runtime, options.no_new_privileges).into_iter().map(str::to_owned).collect();
-        let workload = &workload - &base;
+        let capabilities = container.capabilities.iter().filter(|capability| capability.granted).map(|capability| capability.name.clone());
+        let capabilities: BTreeSet<String> = capabilities.collect();
+        let reach = |call: &String| {
+            if options.beyond.contains(call) { Reach::Open } else { ceiling::reach(call, &capabilities) }
+        };
+        let mut base: BTreeSet<String> = base::calls(options.runtime, options.no_new_privileges).into_iter().map(str::to_owned).collect();
+        let (mut conditional, mut closed) = (BTreeSet::new(), BTreeSet::new());
+        for call in base.iter().chain(&workload).filter(|call| reach(call) == Reach::Conditional) {
+            conditional.insert(call.clone());
+        }
+        for call in workload.iter().filter(|call| reach(call) == Reach::Closed) {
+            closed.insert(call.clone());
+        }
+        base.retain(|call| !conditional.contains(call));
+        workload.retain(|call| !conditional.contains(call) && !closed.contains(call) && !base.contains(call));
         let refused = refused::REFUSED.iter().map(|name| (*name).to_owned()).filter(|name| !workload.contains(name)).collect();
-        Self { base, workload, refused }
+        Self { base, workload, conditional, closed, refused }
     }
 
     /// Whether the filter lets a call through.
     pub(super) fn allows(&self, name: &str) -> bool {
-        self.base.contains(name) || self.workload.contains(name)
+        self.base.contains(name) || self.workload.contains(name) || self.conditional.contains(name)
     }
 }
 

@@ -117,7 +117,7 @@ fn runs(script: &str, output: &str, essential: &[&str]) -> Result<()> {
     let container = ContainerProfile { name: "main".to_owned(), syscalls: recorded.calls.iter().cloned().collect(), ..Default::default() };
     for case in measure::cases().filter(|case| case.way == Way::Run) {
         let exact = Options { runtime: runtime.known(), no_new_privileges: Some(case.no_new_privileges), ..Options::default() };
-        let seen_only = Options { siblings: false, ..exact };
+        let seen_only = Options { siblings: false, ..exact.clone() };
         for options in [Options::default(), exact, seen_only] {
             let filter = filter(&container, &architectures(), &options);
             recorded.replay(&runtime, case, &filter)?;
@@ -137,6 +137,8 @@ fn without(filter: &OciSeccomp, names: &[&str]) -> OciSeccomp {
     for entry in &mut lacking.syscalls {
         entry.names.retain(|name| !names.contains(&name.as_str()));
     }
+    // An entry without names is none; a runtime may refuse the whole filter for it.
+    lacking.syscalls.retain(|entry| !entry.names.is_empty());
     lacking
 }
 
