@@ -8,3 +8,4 @@ pub mod network;
 mod notes;
 pub mod recorded;
 pub mod seccomp;
+pub mod security_context;

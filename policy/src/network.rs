@@ -4,7 +4,7 @@ mod asked_for;
 mod default_deny;
 mod describe;
 mod direction;
-mod name;
+pub(crate) mod name;
 mod options;
 pub(crate) mod peer;
 mod rule;

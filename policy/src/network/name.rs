@@ -16,6 +16,11 @@ pub(super) fn as_label(name: &str) -> String {
     bounded(name, VALUE, |letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
 }
 
+/// The name of a volume in a pod.
+pub(crate) fn as_volume(name: &str) -> String {
+    bounded(name, VALUE, |letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
+}
+
 /// A text of valid characters, beginning and ending in a letter or digit. What had to be changed carries a hash, so that two stay two.
 fn bounded(text: &str, longest: usize, valid: impl Fn(char) -> bool) -> String {
     let replaced: String = text.chars().map(|letter| if valid(letter) { letter } else { '-' }).collect();
