@@ -26,12 +26,12 @@ export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
 # The parts of `make test`, in the order in which they run. Each is a target of its own.
-PARTS := format lint scripts deny unit docs ebpf kernel plugin truth replay kernels
+PARTS := format lint scripts deny unit judge docs ebpf kernel plugin truth replay kernels
 # Integration tests of the part `unit`: all but the recorder's, which need this kernel, those named plugin*, which need kubectl,
-# those that make containers with runc, and what README shows.
+# those that make containers with runc or ask the judge, and what README shows.
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds policy kubectl-runtimemap,$(name)/tests/*.rs))))
 UNIT_TESTS += $(foreach name,crds policy kubectl-runtimemap,$(notdir $(patsubst %/main.rs,%,$(wildcard $(name)/tests/*/main.rs))))
-UNIT_TESTS := $(filter-out plugin% runc readme,$(UNIT_TESTS))
+UNIT_TESTS := $(filter-out plugin% runc judge readme,$(UNIT_TESTS))
 
 define needs_root
 @[ "$$(id -u)" = 0 ] || { echo "$@: loads eBPF programs, which needs root; run it as root, or leave it out: make test WITHOUT=$@" >&2; exit 1; }
@@ -85,6 +85,10 @@ advisories: ## known vulnerabilities of what is depended on; needs the advisory 
 unit: ## part: unit and integration tests that need no privilege
 	cargo test --workspace --lib --bins $(addprefix --test ,$(UNIT_TESTS))
 	cargo test --workspace --doc
+
+.PHONY: judge
+judge: ## part: what network policies allow, compared with network-config-analyzer on random clusters
+	cargo test -p runtimemap-policy --test judge -- --nocapture
 
 .PHONY: docs
 docs: ## part: the documentation builds without a warning
