@@ -84,6 +84,10 @@ pub struct ContainerDirective {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 63))]
     pub container: String,
+    /// Which list of the pod's spec it is in, where that is not containers: init or ephemeral.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 16))]
+    pub role: String,
     /// Revision of the workload that it runs.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128))]

@@ -39,7 +39,9 @@ enum Verb {
     ///
     /// Runs until SIGTERM. Writes the NodeObservation of its node and reads the NodeDirective of its node, nothing else.
     Agent(AgentFlags),
-    /// Turn what the agents saw into an ApplicationProfile and a NetworkNeighborhood for each workload
+    /// Turn what the agents saw into an ApplicationProfile and a NetworkNeighborhood for each workload, and policies where asked for
+    ///
+    /// Several may run: the holder of the Lease works, the others wait. Settings are in the ConfigMap runtimemap-settings.
     Controller(ControllerFlags),
     /// Show which hooks this kernel has, which are used, and what is missing
     Check(CheckFlags),
@@ -114,9 +116,21 @@ struct ControllerFlags {
     /// Where the API server is [default: the pod's service account, else $KUBECONFIG]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// How long a workload is learned, such as 30s, 5m or 24h
+    /// How long a workload is learned where the settings do not say, such as 30s, 5m or 24h
     #[arg(long, value_name = "TIME", default_value = "1h")]
     learning_period: String,
+    /// Namespace of the settings, the Lease and the agents
+    #[arg(long, value_name = "NS", env = "POD_NAMESPACE", default_value = "runtimemap")]
+    namespace: String,
+    /// Name that no other controller has [default: the host's name and the process's number]
+    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    identity: Option<String>,
+    /// How long others wait for a leader that is not heard of, at least 2s
+    #[arg(long, value_name = "TIME", default_value = "15s")]
+    lease: String,
+    /// Answer /healthz, /readyz and /metrics here, for example 0.0.0.0:8080
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<std::net::SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -15,3 +15,4 @@ pub mod profile;
 pub mod record;
 pub mod snapshot;
 pub mod syscall;
+mod web;

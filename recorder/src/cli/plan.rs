@@ -63,11 +63,20 @@ pub(super) fn agent(flags: AgentFlags) -> agent::Plan {
 }
 
 pub(super) fn controller(flags: ControllerFlags) -> Result<controller::Plan, Error> {
-    let ControllerFlags { kubeconfig, learning_period } = flags;
+    let ControllerFlags { kubeconfig, learning_period, namespace, identity, lease, listen } = flags;
     let flag = "--learning-period";
     let wrong = || Error::Duration { flag, value: learning_period.clone() };
     let period = SignedDuration::try_from(parse_duration(flag, &learning_period)?).map_err(|_| wrong())?;
-    Ok(controller::Plan { kubeconfig, period })
+    let identity = identity.unwrap_or_else(|| {
+        let host = nix::unistd::gethostname().unwrap_or_default();
+        format!("{}-{}", host.to_string_lossy(), std::process::id())
+    });
+    let shortest = Duration::from_secs(2);
+    let length = parse_duration("--lease", &lease)?;
+    if length < shortest {
+        return Err(Error::Duration { flag: "--lease", value: format!("{lease} (less than 2s)") });
+    }
+    Ok(controller::Plan { kubeconfig, period, namespace: valid("--namespace", namespace)?, identity, lease: length, listen })
 }
 
 fn parse_duration(flag: &'static str, text: &str) -> Result<Duration, Error> {

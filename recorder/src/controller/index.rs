@@ -1,4 +1,7 @@
-//! Who has which address: pods, Services, nodes, the API server. Plain and synchronous; whatever watches the cluster fills it.
+//! What is in the cluster: pods, Services, nodes, the API server. Plain and synchronous; whatever watches the cluster fills it.
+
+mod resolve;
+mod service;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -8,14 +11,15 @@ use std::{
 
 use k8s_openapi::{
     api::{core::v1 as core, discovery::v1::EndpointSlice},
-    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+    jiff::Timestamp,
 };
-use runtimemap_crds::{Peer, PeerClass, PeerType, Protocol};
 
-use super::{pod::Pod, workload::Workload};
-use crate::{
-    fact::Direction,
-    profile::neighborhood::{Contact, Known, alone},
+use self::service::{Service, Slice};
+use super::{
+    pod::Pod,
+    settings::{Prefix, Settings},
+    workload::Workload,
+    workloads::{Key, Workloads},
 };
 
 /// How long a pod is known after it is gone: facts of it are still on their way.
@@ -26,57 +30,79 @@ const TOMBSTONE: Duration = Duration::from_secs(600);
 pub(super) struct Placed {
     pub(super) pod: Pod,
     pub(super) workload: Workload,
-    gone: Option<Instant>,
+    gone: Option<(Instant, Timestamp)>,
 }
 
-#[derive(Clone, Debug)]
-struct Service {
-    namespace: String,
-    name: String,
+impl Placed {
+    /// Whether it is there and has not ended.
+    pub(super) fn is_live(&self) -> bool {
+        self.gone.is_none() && !self.pod.finished
+    }
+
+    /// Until when its addresses were its own. None as long as they are.
+    fn until(&self) -> Option<Timestamp> {
+        self.pod.ended.or(self.gone.map(|(_, at)| at))
+    }
+}
+
+/// A node.
+#[derive(Clone, Debug, Default)]
+struct Node {
+    labels: BTreeMap<String, String>,
     addresses: BTreeSet<IpAddr>,
-    ports: Vec<Port>,
-    selector: BTreeMap<String, String>,
+    pods: Vec<Prefix>,
 }
 
-#[derive(Clone, Debug)]
-struct Port {
-    name: String,
-    protocol: Protocol,
-    port: u16,
-    target: Option<u16>,
-}
-
-/// Endpoints of a Service: one slice.
-#[derive(Clone, Debug)]
-struct Slice {
-    service: (String, String),
-    addresses: BTreeSet<IpAddr>,
-    ports: Vec<(String, Protocol, u16)>,
-}
-
-/// The cluster, as far as attribution needs it.
+/// The cluster, as far as the controller needs it.
 #[derive(Debug, Default)]
 pub(super) struct Index {
+    /// Where the agents run, and so which pods are agents.
+    home: String,
     pods: HashMap<String, Placed>,
     services: HashMap<(String, String), Service>,
     slices: HashMap<(String, String), Slice>,
-    /// Addresses of nodes, from their objects and from their agents.
-    nodes: BTreeMap<String, BTreeSet<IpAddr>>,
+    nodes: BTreeMap<String, Node>,
+    /// Addresses of nodes, from their agents.
     reported: BTreeMap<String, BTreeSet<IpAddr>>,
+    /// Whether the agent's pod is ready, by node.
+    agents: BTreeMap<String, (String, bool)>,
+    /// Addresses of the cluster, by the settings.
+    cluster: Vec<Prefix>,
 }
 
 impl Index {
+    /// An empty one. Agents are pods of the namespace `home`.
+    pub(super) fn new(home: &str) -> Self {
+        Self { home: home.to_owned(), ..Self::default() }
+    }
+
+    /// The settings name addresses of the cluster.
+    pub(super) fn set_cluster(&mut self, prefixes: &[Prefix]) {
+        prefixes.clone_into(&mut self.cluster);
+    }
+
     /// A pod appeared or changed.
     pub(super) fn apply_pod(&mut self, pod: Pod, workload: Workload) {
+        let label = |name: &str| pod.labels.get(name).map(String::as_str);
+        if pod.namespace == self.home
+            && label("app.kubernetes.io/name") == Some("runtimemap")
+            && label("app.kubernetes.io/component") == Some("agent")
+            && !pod.node.is_empty()
+        {
+            self.agents.insert(pod.node.clone(), (pod.uid.clone(), pod.ready && !pod.finished));
+        }
         self.pods.insert(pod.uid.clone(), Placed { pod, workload, gone: None });
     }
 
     /// A pod is gone; it is known for a while yet.
-    pub(super) fn delete_pod(&mut self, uid: &str, now: Instant) {
+    pub(super) fn delete_pod(&mut self, uid: &str, now: Instant, wall: Timestamp) {
         if let Some(placed) = self.pods.get_mut(uid) {
-            placed.gone = Some(now);
+            placed.gone = Some((now, wall));
         }
-        self.pods.retain(|_, placed| placed.gone.is_none_or(|gone| now.duration_since(gone) < TOMBSTONE));
+        for (_, ready) in self.agents.values_mut().filter(|(agent, _)| agent == uid) {
+            *ready = false;
+        }
+        self.pods.retain(|_, placed| placed.gone.is_none_or(|(gone, _)| now.duration_since(gone) < TOMBSTONE));
     }
 
     /// The pod that a node's cgroup is named after.
@@ -85,28 +111,53 @@ impl Index {
         self.pods.get(uid).or_else(by_manifest)
     }
 
+    /// All pods by their workload, those that are gone but not forgotten too.
+    pub(super) fn by_workload(&self) -> BTreeMap<Key, Vec<&Placed>> {
+        let mut all = BTreeMap::<Key, Vec<&Placed>>::new();
+        for placed in self.pods.values() {
+            all.entry(placed.workload.key()).or_default().push(placed);
+        }
+        all
+    }
+
+    /// Revisions of a workload that a live pod runs.
+    pub(super) fn live(&self, workloads: &Workloads, key: &Key) -> BTreeSet<String> {
+        let pods: Vec<&Placed> = self.pods.values().filter(|placed| placed.workload.key() == *key).collect();
+        workloads.live(key, &pods)
+    }
+
+    /// Pods of a node that are there and have not ended.
+    pub(super) fn of_node(&self, node: &str) -> impl Iterator<Item = &Placed> {
+        self.pods.values().filter(move |placed| placed.pod.node == node && placed.is_live())
+    }
+
+    /// Whether any of a pod's images can be another one than it was: then it has to be seen first.
+    pub(super) fn is_certain(&self, pod: &Pod) -> bool {
+        let known = pod.images();
+        pod.sources().all(|(name, image, pulled)| {
+            known.contains_key(name)
+                || image.contains("@sha256:")
+                // What the node has already, it takes.
+                || (!pulled && self.of_node(&pod.node).any(|other| other.pod.uid != pod.uid && other.pod.ran(image)))
+        })
+    }
+
+    /// Whether the settings want a node to be watched.
+    pub(super) fn covered(&self, node: &str, settings: &Settings) -> bool {
+        settings.covers(self.nodes.get(node).map_or(&BTreeMap::new(), |node| &node.labels))
+    }
+
+    /// Whether a node is watched now: its agent's pod is ready, or an agent that is no pod has told of it.
+    pub(super) fn is_watched(&self, node: &str, settings: &Settings) -> bool {
+        let ready = self.agents.get(node).map_or_else(|| self.reported.contains_key(node), |(_, ready)| *ready);
+        ready && self.covered(node, settings)
+    }
+
     /// A Service appeared or changed.
     pub(super) fn apply_service(&mut self, service: core::Service) {
-        let (Some(namespace), Some(name), Some(spec)) = (service.metadata.namespace, service.metadata.name, service.spec) else { return };
-        let addresses = spec.cluster_ips.into_iter().flatten().chain(spec.cluster_ip).chain(spec.external_ips.into_iter().flatten());
-        let port = |port: core::ServicePort| {
-            let number = u16::try_from(port.port).ok()?;
-            let target = match port.target_port {
-                Some(IntOrString::Int(target)) => u16::try_from(target).ok(),
-                Some(IntOrString::String(_)) => None,
-                None => Some(number),
-            };
-            Some(Port { name: port.name.unwrap_or_default(), protocol: protocol(port.protocol.as_deref())?, port: number, target })
-        };
-        let service = Service {
-            namespace: namespace.clone(),
-            name: name.clone(),
-            // `None` of a headless Service is no address.
-            addresses: addresses.filter_map(|address| address.parse::<IpAddr>().ok()).map(|address| address.to_canonical()).collect(),
-            ports: spec.ports.into_iter().flatten().filter_map(port).collect(),
-            selector: spec.selector.unwrap_or_default(),
-        };
-        self.services.insert((namespace, name), service);
+        if let Some(service) = Service::of(service) {
+            self.services.insert((service.namespace.clone(), service.name.clone()), service);
+        }
     }
 
     /// A Service is gone.
@@ -116,18 +167,9 @@ impl Index {
 
     /// Endpoints appeared or changed.
     pub(super) fn apply_slice(&mut self, slice: EndpointSlice) {
-        let (Some(namespace), Some(name)) = (slice.metadata.namespace, slice.metadata.name) else { return };
-        let Some(service) = slice.metadata.labels.unwrap_or_default().remove("kubernetes.io/service-name") else { return };
-        let addresses = slice.endpoints.into_iter().flat_map(|endpoint| endpoint.addresses);
-        let port = |port: k8s_openapi::api::discovery::v1::EndpointPort| {
-            Some((port.name.unwrap_or_default(), protocol(port.protocol.as_deref())?, u16::try_from(port.port?).ok()?))
-        };
-        let slice = Slice {
-            service: (namespace.clone(), service),
-            addresses: addresses.filter_map(|address| address.parse().ok()).collect(),
-            ports: slice.ports.into_iter().flatten().filter_map(port).collect(),
-        };
-        self.slices.insert((namespace, name), slice);
+        if let Some((key, slice)) = Slice::of(slice) {
+            self.slices.insert(key, slice);
+        }
     }
 
     /// Endpoints are gone.
@@ -139,13 +181,20 @@ impl Index {
     pub(super) fn apply_node(&mut self, node: core::Node) {
         let Some(name) = node.metadata.name else { return };
         let addresses = node.status.and_then(|status| status.addresses).into_iter().flatten();
-        self.nodes.insert(name, addresses.filter_map(|address| address.address.parse().ok()).collect());
+        let pods = node.spec.into_iter().flat_map(|spec| spec.pod_cidrs.into_iter().flatten().chain(spec.pod_cidr));
+        let node = Node {
+            labels: node.metadata.labels.unwrap_or_default(),
+            addresses: addresses.filter_map(|address| address.address.parse().ok()).collect(),
+            pods: pods.filter_map(|prefix| Prefix::parse(&prefix).ok()).collect(),
+        };
+        self.nodes.insert(name, node);
     }
 
     /// A node is gone.
     pub(super) fn delete_node(&mut self, name: &str) {
         self.nodes.remove(name);
         self.reported.remove(name);
+        self.agents.remove(name);
     }
 
     /// A node's agent says which addresses are the node's own.
@@ -155,134 +204,14 @@ impl Index {
         self.reported.insert(name.to_owned(), addresses.filter(|address| !address.is_loopback()).collect());
     }
 
-    /// Who is behind an address that a pod talked to, or that talked to it.
-    pub(super) fn resolve(&self, own: &Pod, contact: Contact) -> Vec<Known> {
-        let Contact { direction, address, protocol: _, port } = contact;
-        let kind = alone(contact);
-        if kind.iter().any(|known| known.peer.class != PeerClass::World) {
-            return kind;
-        }
-        if own.addresses.contains(&address) && !own.host_network {
-            return vec![internal(Peer { class: PeerClass::SelfPeer, ..Peer::default() })];
-        }
-        if direction == Direction::Egress {
-            if let Some(service) = self.services.values().find(|service| service.addresses.contains(&address)) {
-                return self.behind(service, contact);
-            }
-            if self.api_server().any(|(addresses, ports)| addresses.contains(&address) && ports.contains(&port)) {
-                return vec![internal(Peer { class: PeerClass::KubeAPI, ..Peer::default() })];
-            }
-        }
-        if let Some(placed) = self.by_address(address) {
-            return vec![workload(placed, contact, "")];
-        }
-        if self.nodes.values().chain(self.reported.values()).any(|addresses| addresses.contains(&address)) {
-            return vec![internal(Peer { class: PeerClass::Node, ..Peer::default() })];
-        }
-        if self.near_pods(address) {
-            // Of the cluster, but whose is not known: for a person to decide.
-            return vec![Known { type_: PeerType::Internal, ..Known::default() }];
-        }
-        kind
+    /// All pods that are there.
+    pub(super) fn pods(&self) -> impl Iterator<Item = &Pod> {
+        self.pods.values().filter(|placed| placed.gone.is_none()).map(|placed| &placed.pod)
     }
 
-    /// The running pod that has an address for itself.
-    fn by_address(&self, address: IpAddr) -> Option<&Placed> {
-        let mine = |placed: &&Placed| {
-            let pod = &placed.pod;
-            !pod.host_network && pod.addresses.contains(&address) && (!pod.finished || placed.gone.is_some())
-        };
-        // One that is gone had it before one that runs.
-        self.pods.values().filter(mine).min_by_key(|placed| (placed.gone.is_some(), placed.pod.finished))
-    }
-
-    /// Whether pods have addresses beside this one.
-    fn near_pods(&self, address: IpAddr) -> bool {
-        let prefix = |address: IpAddr| match address {
-            IpAddr::V4(address) => u128::from(u32::from(address) >> 8),
-            IpAddr::V6(address) => u128::from(address) >> 64 | 1 << 127,
-        };
-        let pods = self.pods.values().filter(|placed| !placed.pod.host_network);
-        pods.flat_map(|placed| &placed.pod.addresses).any(|other| prefix(*other) == prefix(address))
-    }
-
-    /// Addresses and ports at which the API server itself is.
-    fn api_server(&self) -> impl Iterator<Item = (&BTreeSet<IpAddr>, Vec<u16>)> {
-        let slices = self.slices.values().filter(|slice| slice.service.0 == "default" && slice.service.1 == "kubernetes");
-        slices.map(|slice| (&slice.addresses, slice.ports.iter().map(|(_, _, port)| *port).collect()))
-    }
-
-    /// Whoever serves a Service, by the port that policies see.
-    fn behind(&self, service: &Service, contact: Contact) -> Vec<Known> {
-        let asked = service.ports.iter().find(|port| port.port == contact.port && port.protocol == contact.protocol);
-        let key = (service.namespace.clone(), service.name.clone());
-        let slices = self.slices.values().filter(|slice| slice.service == key);
-        let mut found: Vec<Known> = Vec::new();
-        for slice in slices {
-            let target =
-                asked.and_then(|asked| slice.ports.iter().find(|(name, protocol, _)| (name, protocol) == (&asked.name, &asked.protocol)));
-            let Some((_, _, target)) = target else { continue };
-            if key == ("default".to_owned(), "kubernetes".to_owned()) {
-                let peer = Peer { class: PeerClass::KubeAPI, ..Peer::default() };
-                found.push(Known { target_port: Some(*target), addresses: slice.addresses.iter().copied().collect(), ..internal(peer) });
-                continue;
-            }
-            for address in &slice.addresses {
-                let known = match self.by_address(*address) {
-                    Some(placed) => Known { target_port: Some(*target), ..workload(placed, contact, &service.name) },
-                    // Of a Service without a selector, or a pod in its node's network.
-                    None => Known { target_port: Some(*target), addresses: vec![*address], ..named(service) },
-                };
-                if !found.contains(&known) {
-                    found.push(known);
-                }
-            }
-        }
-        if found.is_empty() {
-            let selector = (!service.selector.is_empty())
-                .then(|| LabelSelector { match_labels: Some(service.selector.clone()), match_expressions: None });
-            found.push(Known { target_port: asked.and_then(|asked| asked.target), pod_selector: selector, ..named(service) });
-        }
-        found
-    }
-}
-
-fn internal(peer: Peer) -> Known {
-    Known { type_: PeerType::Internal, peer, ..Known::default() }
-}
-
-fn named(service: &Service) -> Known {
-    let (namespace, service) = (service.namespace.clone(), service.name.clone());
-    let namespace_selector = Some(namespace_selector(&namespace));
-    Known { namespace_selector, ..internal(Peer { class: PeerClass::Service, namespace, service, ..Peer::default() }) }
-}
-
-fn workload(placed: &Placed, contact: Contact, service: &str) -> Known {
-    let Workload { namespace, reference, selector, owned: _ } = &placed.workload;
-    let dns = placed.pod.labels.get("k8s-app").is_some_and(|app| app == "kube-dns");
-    let class =
-        if dns && contact.direction == Direction::Egress && contact.port == 53 { PeerClass::ClusterDNS } else { PeerClass::Workload };
-    let peer = Peer {
-        class,
-        namespace: namespace.clone(),
-        kind: reference.kind.clone(),
-        name: reference.name.clone(),
-        service: service.to_owned(),
-    };
-    Known { pod_selector: Some(selector.clone()), namespace_selector: Some(namespace_selector(namespace)), ..internal(peer) }
-}
-
-fn namespace_selector(namespace: &str) -> LabelSelector {
-    let labels = [("kubernetes.io/metadata.name".to_owned(), namespace.to_owned())];
-    LabelSelector { match_labels: Some(labels.into()), match_expressions: None }
-}
-
-fn protocol(name: Option<&str>) -> Option<Protocol> {
-    match name.unwrap_or("TCP") {
-        "TCP" => Some(Protocol::TCP),
-        "UDP" => Some(Protocol::UDP),
-        "SCTP" => Some(Protocol::SCTP),
-        _ => None,
+    /// How many pods, Services and nodes are known.
+    pub(super) fn sizes(&self) -> [usize; 3] {
+        [self.pods.len(), self.services.len(), self.nodes.len()]
     }
 }
 

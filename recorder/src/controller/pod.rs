@@ -3,10 +3,12 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use k8s_openapi::{
-    api::core::v1::{ContainerStatus, Pod as KubernetesPod},
-    apimachinery::pkg::apis::meta::v1::OwnerReference,
+    api::core::v1::{Container, ContainerStatus, Pod as KubernetesPod, PodSpec, PodStatus},
+    apimachinery::pkg::apis::meta::v1::{OwnerReference, Time},
+    jiff::Timestamp,
 };
 use runtimemap_crds::Image;
+use serde_json::json;
 
 /// Annotation that names the manifest of a static pod, which its cgroup is called by.
 const CONFIG_HASH: &str = "kubernetes.io/config.hash";
@@ -24,8 +26,28 @@ pub(super) enum Role {
     Ephemeral,
 }
 
+impl Role {
+    /// As directives have it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Main => "",
+            Self::Init => "init",
+            Self::Ephemeral => "ephemeral",
+        }
+    }
+
+    /// From that.
+    pub(super) fn of(word: &str) -> Self {
+        match word {
+            "init" => Self::Init,
+            "ephemeral" => Self::Ephemeral,
+            _ => Self::Main,
+        }
+    }
+}
+
 /// A pod.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Pod {
     pub(super) uid: String,
     pub(super) namespace: String,
@@ -38,8 +60,29 @@ pub(super) struct Pod {
     /// Hash of its manifest, if it is static: its cgroup's name.
     pub(super) manifest: Option<String>,
     pub(super) controller: Option<OwnerReference>,
+    pub(super) annotations: BTreeMap<String, String>,
+    /// What its name was generated from.
+    pub(super) generated: Option<String>,
     /// It has ended: its address is another's by now.
     pub(super) finished: bool,
+    /// It has ended well.
+    pub(super) succeeded: bool,
+    /// When it was made: no address was its own before.
+    pub(super) created: Option<Timestamp>,
+    /// When its last container ended, if it has ended.
+    pub(super) ended: Option<Timestamp>,
+    /// One of its containers runs.
+    pub(super) running: bool,
+    /// The kubelet says that it is ready.
+    pub(super) ready: bool,
+    /// Hash of its containers as they were admitted.
+    pub(super) template: String,
+    /// Names of its ports, by number.
+    pub(super) ports: BTreeMap<u16, String>,
+    /// Commands that the kubelet runs in a container: probes and hooks.
+    commands: BTreeMap<String, Vec<Vec<String>>>,
+    /// Images of its containers, with whether each is pulled anew at every start.
+    sources: BTreeMap<String, (String, bool)>,
     containers: Vec<(String, Role)>,
     /// By the id that the runtime gave them: name and image.
     ids: BTreeMap<String, (String, Image)>,
@@ -52,6 +95,14 @@ impl Pod {
         let annotations = metadata.annotations.unwrap_or_default();
         let spec = pod.spec.unwrap_or_default();
         let status = pod.status.unwrap_or_default();
+        let (template, running, ready) = (template(&spec), is_running(&status), is_ready(&status));
+        let finished = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+        let ended = finished.then(|| last_end(&status)).flatten();
+        let all = || spec.containers.iter().chain(spec.init_containers.iter().flatten());
+        let sources = all().map(|container| (container.name.clone(), source(container))).collect();
+        let commands = all().map(|container| (container.name.clone(), commands(container))).collect();
+        let named_ports = all().flat_map(|container| container.ports.iter().flatten());
+        let ports = named_ports.filter_map(|port| Some((u16::try_from(port.container_port).ok()?, port.name.clone()?))).collect();
         let named = |names: Vec<String>, role| names.into_iter().map(move |name| (name, role));
         let mut containers: Vec<(String, Role)> = named(spec.containers.into_iter().map(|c| c.name).collect(), Role::Main).collect();
         containers.extend(named(spec.init_containers.unwrap_or_default().into_iter().map(|c| c.name).collect(), Role::Init));
@@ -72,7 +123,18 @@ impl Pod {
             labels: metadata.labels.unwrap_or_default(),
             manifest: annotations.get(CONFIG_HASH).filter(|_| is_static).cloned(),
             controller: metadata.owner_references.unwrap_or_default().into_iter().find(|owner| owner.controller == Some(true)),
-            finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
+            annotations: annotations.into_iter().filter(|(name, _)| name.starts_with("runtimemap.io/")).collect(),
+            generated: metadata.generate_name,
+            finished,
+            succeeded: status.phase.as_deref() == Some("Succeeded"),
+            created: metadata.creation_timestamp.map(|Time(time)| time),
+            ended,
+            running,
+            ready,
+            template,
+            ports,
+            commands,
+            sources,
             containers,
             ids: statuses.into_iter().flatten().flatten().flat_map(ids).collect(),
         })
@@ -84,10 +146,86 @@ impl Pod {
         self.containers.iter().find(|(known, _)| known == name).map(|(name, role)| (name.as_str(), *role))
     }
 
+    /// Images of its containers by name, as far as the API server knows which they are. Those of ephemeral containers are none of it.
+    pub(super) fn images(&self) -> BTreeMap<String, String> {
+        let lasting = self.ids.values().filter(|(name, image)| self.sources.contains_key(name) && !image.image_id.is_empty());
+        lasting.map(|(name, image)| (name.clone(), image.image_id.clone())).collect()
+    }
+
+    /// The image of each container as its spec names it, with whether what it names can be another one at each start.
+    pub(super) fn sources(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        self.sources.iter().map(|(name, (image, pulled))| (name.as_str(), image.as_str(), *pulled))
+    }
+
+    /// Whether the kubelet runs this in a container, as a probe or a hook.
+    pub(super) fn is_probe(&self, container: &str, args: &[String]) -> bool {
+        self.commands.get(container).is_some_and(|commands| commands.iter().any(|command| command == args))
+    }
+
+    /// Whether it ran an image of this name.
+    pub(super) fn ran(&self, image: &str) -> bool {
+        let known = |name: &str| self.ids.values().any(|(known, image)| known == name && !image.image_id.is_empty());
+        self.sources().any(|(name, own, _)| own == image && known(name))
+    }
+
+    /// What its cgroup is called by.
+    pub(super) fn cgroup(&self) -> &str {
+        self.manifest.as_deref().unwrap_or(&self.uid)
+    }
+
     /// The image that a container runs, once the API server knows.
     pub(super) fn image(&self, id: &str) -> Option<Image> {
         self.ids.get(id).map(|(_, image)| image.clone())
     }
+}
+
+/// Sixteen digits that stand for a text: FNV-1a, the same in every version.
+pub(super) fn digest(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+/// What makes a revision: the containers as they were admitted. Not what is added to a running pod, nor what a node fills in.
+fn template(spec: &PodSpec) -> String {
+    let container = |container: &Container| {
+        let Container { name, image, command, args, env, security_context, .. } = container;
+        let literal: Vec<_> = env.iter().flatten().filter(|variable| variable.value_from.is_none()).collect();
+        json!([name, image, command, args, literal, security_context])
+    };
+    let main: Vec<_> = spec.containers.iter().map(container).collect();
+    let init: Vec<_> = spec.init_containers.iter().flatten().map(container).collect();
+    digest(&json!([main, init, spec.security_context]).to_string())
+}
+
+/// An image by digest is always the same.
+fn source(container: &Container) -> (String, bool) {
+    let image = container.image.clone().unwrap_or_default();
+    let pulled = container.image_pull_policy.as_deref() == Some("Always") && !image.contains("@sha256:");
+    (image, pulled)
+}
+
+fn commands(container: &Container) -> Vec<Vec<String>> {
+    let probes = [&container.startup_probe, &container.liveness_probe, &container.readiness_probe].into_iter().flatten();
+    let hooks = container.lifecycle.iter().flat_map(|hooks| [&hooks.post_start, &hooks.pre_stop]).flatten();
+    let actions = probes.filter_map(|probe| probe.exec.as_ref()).chain(hooks.filter_map(|hook| hook.exec.as_ref()));
+    actions.filter_map(|action| action.command.clone()).collect()
+}
+
+fn statuses(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
+    status.container_statuses.iter().chain(&status.init_container_statuses).flatten()
+}
+
+fn is_running(status: &PodStatus) -> bool {
+    statuses(status).any(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()))
+}
+
+fn is_ready(status: &PodStatus) -> bool {
+    status.conditions.iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+fn last_end(status: &PodStatus) -> Option<Timestamp> {
+    let ends = statuses(status).filter_map(|container| container.state.as_ref()?.terminated.as_ref()?.finished_at.clone());
+    ends.map(|Time(time)| time).max()
 }
 
 /// The ids under which a container is known: that of its present run and of the last.
@@ -101,8 +239,6 @@ fn ids(status: ContainerStatus) -> Vec<(String, (String, Image))> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -126,6 +262,34 @@ mod tests {
         assert_eq!((pod.container("", "zz"), pod.container("other", "aa")), (None, None));
         assert_eq!(pod.image("aa").unwrap().image_id, "web@sha256:1");
         assert_eq!(pod.addresses, ["10.0.0.1".parse::<IpAddr>().unwrap()]);
+    }
+
+    #[test]
+    fn rule_1_a_revision_is_the_containers_as_they_were_admitted() {
+        let pod = |spec: serde_json::Value| {
+            Pod::of(serde_json::from_value(json!({"metadata": {"uid": "u", "name": "x", "namespace": "y"}, "spec": spec})).unwrap())
+        };
+        let template = |spec| pod(spec).unwrap().template;
+        let web = |more: serde_json::Value| {
+            let mut container = json!({"name": "web", "image": "web:1"});
+            container.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({"containers": [container]})
+        };
+        let first = template(web(json!({})));
+        assert_eq!(first, template(web(json!({"resources": {"limits": {"cpu": "1"}}, "env": [{"name": "IP", "valueFrom": {}}]}))));
+        let mut debugged = web(json!({}));
+        debugged["ephemeralContainers"] = json!([{"name": "debug"}]);
+        debugged["nodeName"] = json!("node1");
+        assert_eq!(first, template(debugged));
+        for other in [
+            json!({"image": "web:2"}),
+            json!({"command": ["x"]}),
+            json!({"args": ["x"]}),
+            json!({"env": [{"name": "A", "value": "b"}]}),
+            json!({"securityContext": {"privileged": true}}),
+        ] {
+            assert_ne!(first, template(web(other.clone())), "{other}");
+        }
     }
 
     #[test]

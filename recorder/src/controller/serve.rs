@@ -1,189 +1,171 @@
-//! The controller's loop: the cluster's changes go into the index, mailboxes are emptied into profiles and acknowledged.
+//! The leader's loop: the cluster's changes go into the index, mailboxes are emptied into profiles and acknowledged, clocks run.
+
+mod directives;
+mod mail;
+mod recall;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::{Duration, Instant},
 };
 
-use futures_util::{Stream, StreamExt, stream};
-use k8s_openapi::{
-    api::{
-        core::v1::{Node, Pod as KubernetesPod, Service},
-        discovery::v1::EndpointSlice,
-    },
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
-    jiff::{SignedDuration, Timestamp},
-};
-use kube::{
-    Api, Client,
-    api::{ListParams, Patch, PatchParams},
-    runtime::{WatchStreamExt, watcher, watcher::Event},
-};
-use runtimemap_crds::{
-    Acknowledgement, ApplicationProfile, MailVerdict, NodeDirective, NodeDirectiveSpec, NodeObservation, NodeObservationSpec, Phase,
-    WatchState,
-};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::interval,
-};
+use futures_util::StreamExt;
+use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
+use kube::{Client, runtime::watcher::Event};
+use runtimemap_crds::{Acknowledgement, NodeObservationSpec, condition, condition::reason};
+use tokio::time::interval;
 
 use super::{
-    Error,
-    index::Index,
-    learn::{self, Waiting},
+    Error, Plan,
+    announce::Announcer,
+    desk::{self, Desk},
+    generate::{self, Occasion},
+    health::Health,
+    index::{Index, Placed},
+    learn::Waiting,
+    objects::{self, Progress},
     pod::Pod,
-    say, store,
+    revisions, say,
+    settings::{self, Settings},
+    store,
+    watches::{self, Change},
     workload::Owners,
+    workloads::{Key, Workloads},
 };
 
 /// How often that is tried again which did not work, and clocks are looked at.
 const TICK: Duration = Duration::from_millis(500);
-/// How long after the end of learning late facts are still taken.
-const GRACE: SignedDuration = SignedDuration::from_secs(5);
 
-/// A change in the cluster.
-#[expect(clippy::large_enum_variant, reason = "one at a time, and consumed at once")]
-enum Change {
-    Pod(Event<KubernetesPod>),
-    Service(Event<Service>),
-    Slice(Event<EndpointSlice>),
-    Node(Event<Node>),
-    Mail(Event<NodeObservation>),
-    Broken(&'static str, watcher::Error),
-}
-
+/// Everything that the leader knows.
 struct Controller {
     client: Client,
-    period: SignedDuration,
+    plan: Plan,
     index: Index,
     owners: Owners,
+    workloads: Workloads,
+    desks: BTreeMap<String, Desk>,
+    announcer: Announcer,
+    health: Health,
+    /// Kinds of which everything that there is has been told.
+    listed: BTreeSet<&'static str>,
     /// Pods whose owner has yet to be found.
     unplaced: HashMap<String, Pod>,
-    /// Pods of a list that is being read anew.
-    listed: HashSet<String>,
+    /// Pods of a list that is being read anew, and those that were there before.
+    seen: HashSet<String>,
     known: HashSet<String>,
     /// Mail that is not acknowledged yet, by node.
     mail: BTreeMap<String, NodeObservationSpec>,
-    acknowledged: HashMap<String, Acknowledgement>,
     waiting: Waiting,
-    /// When learning ends, by namespace and name of the profile.
-    learning: BTreeMap<(String, String), Timestamp>,
+    /// What has yet to be stored, by workload.
+    unsaved: Vec<(Key, revisions::Change)>,
+    /// Workloads whose generated objects have to be looked at.
+    due: BTreeMap<Key, Occasion>,
+    /// Settings that were refused, as they were written.
+    refused: String,
 }
 
-/// Serves until it is told to end.
-pub(super) async fn serve(client: Client, period: SignedDuration) -> Result<(), Error> {
+/// Serves until it is dropped.
+pub(super) async fn serve(client: Client, plan: &Plan, health: &Health, start: Instant) -> Result<(), Error> {
     let mut controller = Controller {
+        index: Index::new(&plan.namespace),
         owners: Owners::new(client.clone()),
+        workloads: Workloads::new(Settings::new(plan.period)),
+        desks: BTreeMap::new(),
+        announcer: Announcer::new(client.clone(), &plan.identity),
+        health: health.clone(),
         client: client.clone(),
-        period,
-        index: Index::default(),
+        plan: plan.clone(),
+        listed: BTreeSet::new(),
         unplaced: HashMap::new(),
-        listed: HashSet::new(),
+        seen: HashSet::new(),
         known: HashSet::new(),
         mail: BTreeMap::new(),
-        acknowledged: HashMap::new(),
         waiting: Waiting::new(),
-        learning: BTreeMap::new(),
+        unsaved: Vec::new(),
+        due: BTreeMap::new(),
+        refused: String::new(),
     };
     controller.recall().await?;
-    let mut changes = stream::select_all([
-        follow(&client, "pods", Change::Pod),
-        follow(&client, "services", Change::Service),
-        follow(&client, "endpointslices", Change::Slice),
-        follow(&client, "nodes", Change::Node),
-        follow(&client, "nodeobservations", Change::Mail),
-    ]);
+    let mut changes = watches::all(&client, &plan.namespace);
     let mut tick = interval(TICK);
-    let (mut term, mut int) =
-        (signal(SignalKind::terminate()).map_err(Error::Runtime)?, signal(SignalKind::interrupt()).map_err(Error::Runtime)?);
     say("serving");
     loop {
         tokio::select! {
             Some(change) = changes.next() => controller.take(change).await,
-            _ = tick.tick() => {
-                controller.place_pods().await;
-                controller.end_learning().await;
-            }
-            _ = term.recv() => return Ok(()),
-            _ = int.recv() => return Ok(()),
+            _ = tick.tick() => controller.tick().await,
         }
-        controller.empty_mailboxes().await;
+        health.beat(start);
+        if controller.is_ready() {
+            controller.empty_mailboxes().await;
+        }
     }
 }
 
-type Changes = std::pin::Pin<Box<dyn Stream<Item = Change>>>;
-
-/// Everything of a kind, from now on.
-fn follow<K>(client: &Client, what: &'static str, wrap: fn(Event<K>) -> Change) -> Changes
-where
-    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
-{
-    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default()).default_backoff();
-    Box::pin(events.map(move |event| event.map_or_else(|error| Change::Broken(what, error), wrap)))
-}
-
 impl Controller {
-    /// What was acknowledged, and what is being learned, before this process began.
-    async fn recall(&mut self) -> Result<(), Error> {
-        let failed = |what| move |error| Error::List { what, error };
-        let directives: Api<NodeDirective> = Api::all(self.client.clone());
-        for object in directives.list(&ListParams::default()).await.map_err(failed("nodedirectives"))? {
-            self.acknowledged.insert(object.metadata.name.unwrap_or_default(), object.spec.ack);
-        }
-        let profiles: Api<ApplicationProfile> = Api::all(self.client.clone());
-        for object in profiles.list(&ListParams::default()).await.map_err(failed("applicationprofiles"))? {
-            let status = object.status.unwrap_or_default();
-            let end = status.learning.and_then(|learning| learning.completes_at);
-            if let (Phase::Learning, Some(Time(end))) = (status.phase, end) {
-                let key = (object.metadata.namespace.unwrap_or_default(), object.metadata.name.unwrap_or_default());
-                self.learning.insert(key, end);
-            }
-        }
-        Ok(())
+    /// Whether enough is known to decide anything: what is not there yet would be taken for what is not there.
+    fn is_ready(&self) -> bool {
+        watches::NEEDED.iter().all(|kind| self.listed.contains(kind))
     }
 
     async fn take(&mut self, change: Change) {
         match change {
             Change::Pod(event) => self.take_pod(event).await,
-            Change::Service(Event::Apply(service) | Event::InitApply(service)) => self.index.apply_service(service),
+            Change::Service(Event::Apply(service) | Event::InitApply(service)) => self.index.apply_service(*service),
             Change::Service(Event::Delete(service)) => {
-                let (namespace, name) = names(service.metadata);
+                let (namespace, name) = watches::key(service.metadata);
                 self.index.delete_service(&namespace, &name);
             }
-            Change::Slice(Event::Apply(slice) | Event::InitApply(slice)) => self.index.apply_slice(slice),
+            Change::Slice(Event::Apply(slice) | Event::InitApply(slice)) => self.index.apply_slice(*slice),
             Change::Slice(Event::Delete(slice)) => {
-                let (namespace, name) = names(slice.metadata);
+                let (namespace, name) = watches::key(slice.metadata);
                 self.index.delete_slice(&namespace, &name);
             }
-            Change::Node(Event::Apply(node) | Event::InitApply(node)) => self.index.apply_node(node),
-            Change::Node(Event::Delete(node)) => self.index.delete_node(&names(node.metadata).1),
-            // What was deleted was there: it is taken as the last that was seen of it.
-            Change::Mail(Event::Apply(mail) | Event::InitApply(mail) | Event::Delete(mail)) => {
-                let (_, node) = names(mail.metadata);
-                let name = Acknowledgement { ledger: mail.spec.ledger.clone(), sequence: mail.spec.sequence };
-                if self.acknowledged.get(&node) != Some(&name) {
-                    self.mail.insert(node, mail.spec);
+            Change::Node(Event::Apply(node) | Event::InitApply(node)) => self.index.apply_node(*node),
+            Change::Node(Event::Delete(node)) => self.lose_node(&watches::key(node.metadata).1).await,
+            Change::Mail(Event::Apply(mail) | Event::InitApply(mail)) => self.receive(watches::key(mail.metadata).1, mail.spec),
+            // What was deleted was there: it is taken as the last that was seen of it. What was in it before may be gone too.
+            Change::Mail(Event::Delete(mail)) => {
+                let node = watches::key(mail.metadata).1;
+                if let Some(desk) = self.desks.get_mut(&node) {
+                    desk.repeat(None);
                 }
+                self.receive(node, mail.spec);
+            }
+            Change::Settings(Event::Apply(map) | Event::InitApply(map)) => self.set(*map).await,
+            Change::Settings(Event::Delete(_)) => {
+                say(&format!("ConfigMap {} is gone; its settings stay in force until there is another", settings::CONFIG_MAP));
+            }
+            Change::Marks("Namespace", (_, name), marks) => self.workloads.mark_namespace(name, marks.unwrap_or_default()),
+            Change::Marks(kind, (namespace, name), marks) => self.workloads.mark_owner(kind, namespace, name, marks),
+            Change::Gone(what, key) => self.rebuild(what, key).await,
+            Change::Listed(what) => {
+                self.listed.insert(what);
             }
             Change::Broken(what, error) => say(&format!("failed to watch {what}: {error}; trying again")),
-            Change::Service(_) | Change::Slice(_) | Change::Node(_) | Change::Mail(_) => {}
+            Change::Service(_) | Change::Slice(_) | Change::Node(_) | Change::Mail(_) | Change::Settings(_) => {}
         }
     }
 
-    async fn take_pod(&mut self, event: Event<KubernetesPod>) {
+    fn receive(&mut self, node: String, batch: NodeObservationSpec) {
+        self.index.report_node(&node, &batch.addresses);
+        let name = Acknowledgement { ledger: batch.ledger.clone(), sequence: batch.sequence };
+        if !self.desks.get(&node).is_some_and(|desk| desk.has(&name)) {
+            self.mail.insert(node, batch);
+        }
+    }
+
+    async fn take_pod(&mut self, event: Event<Box<Pod>>) {
         match event {
             Event::Apply(pod) | Event::InitApply(pod) => {
-                let Some(pod) = Pod::of(pod) else { return };
-                self.listed.insert(pod.uid.clone());
+                self.seen.insert(pod.uid.clone());
                 self.known.insert(pod.uid.clone());
-                self.place(pod).await;
+                self.place(*pod).await;
             }
-            Event::Delete(pod) => self.forget(&pod.metadata.uid.unwrap_or_default()),
-            Event::Init => self.listed.clear(),
+            Event::Delete(pod) => self.forget(&pod.uid),
+            Event::Init => self.seen.clear(),
             // What went while nobody was watching.
             Event::InitDone => {
-                let gone: Vec<String> = self.known.difference(&self.listed).cloned().collect();
+                let gone: Vec<String> = self.known.difference(&self.seen).cloned().collect();
                 gone.iter().for_each(|uid| self.forget(uid));
             }
         }
@@ -191,12 +173,13 @@ impl Controller {
 
     fn forget(&mut self, uid: &str) {
         self.known.remove(uid);
-        self.listed.remove(uid);
-        self.index.delete_pod(uid, Instant::now());
+        self.seen.remove(uid);
+        self.unplaced.remove(uid);
+        self.index.delete_pod(uid, Instant::now(), Timestamp::now());
     }
 
     async fn place(&mut self, pod: Pod) {
-        match self.owners.find(&pod).await {
+        match self.owners.find(&pod, &self.workloads.settings.workload_kinds).await {
             Ok(workload) => {
                 self.unplaced.remove(&pod.uid);
                 self.index.apply_pod(pod, workload);
@@ -208,78 +191,187 @@ impl Controller {
         }
     }
 
-    async fn place_pods(&mut self) {
+    /// Takes the settings, or refuses them and keeps the old ones.
+    async fn set(&mut self, map: ConfigMap) {
+        let text = map.data.as_ref().and_then(|data| data.get(settings::KEY)).map(String::as_str).unwrap_or_default();
+        let text = if text.trim().is_empty() { "{}" } else { text };
+        match Settings::parse(text, &Settings::new(self.plan.period)) {
+            Ok(new) if new == self.workloads.settings => {}
+            Ok(new) => {
+                self.index.set_cluster(&new.cluster_addresses);
+                let kinds = new.workload_kinds != self.workloads.settings.workload_kinds;
+                self.workloads.settings = new;
+                if kinds {
+                    self.owners.clear();
+                    self.unplaced.extend(self.index.pods().map(|pod| (pod.uid.clone(), pod.clone())));
+                }
+                self.due.extend(self.workloads.tracked.keys().map(|key| (key.clone(), Occasion::Settings)));
+                self.refused.clear();
+                say("settings taken");
+            }
+            Err(error) if self.refused != text => {
+                text.clone_into(&mut self.refused);
+                self.health.refused_settings.inc();
+                let note = format!("settings refused, the old ones stay in force: {error}");
+                say(&note);
+                self.announcer.about_settings(&self.plan.namespace, settings::CONFIG_MAP, map.metadata.uid, note).await;
+            }
+            Err(_) => {}
+        }
+    }
+
+    async fn tick(&mut self) {
         let pods: Vec<Pod> = self.unplaced.values().cloned().collect();
         for pod in pods {
             self.place(pod).await;
         }
+        if !self.is_ready() {
+            return;
+        }
+        self.note_success().await;
+        self.look();
+        for (key, change) in std::mem::take(&mut self.unsaved) {
+            if let Err(error) = self.save(&key, &change).await {
+                say(&format!("failed to store {}/{}: {error}; trying again", key.0, key.1));
+                self.unsaved.push((key, change));
+            }
+        }
+        self.generate().await;
+        self.tell().await;
+        self.health.workloads.set(i64::try_from(self.workloads.tracked.len()).unwrap_or(i64::MAX));
+        self.health.pods.set(i64::try_from(self.index.sizes()[0]).unwrap_or(i64::MAX));
+        self.health.waiting.set(i64::try_from(self.mail.len()).unwrap_or(i64::MAX));
     }
 
-    async fn empty_mailboxes(&mut self) {
-        let nodes: Vec<String> = self.mail.keys().cloned().collect();
-        for node in nodes {
-            let Some(batch) = self.mail.get(&node).cloned() else { continue };
-            match self.deliver(&node, &batch).await {
-                Ok(ack) => {
-                    self.acknowledged.insert(node.clone(), ack);
-                    self.mail.remove(&node);
-                }
-                Err(error) => say(&format!("failed to acknowledge batch {} of node {node}: {error}; trying again", batch.sequence)),
+    /// Finds out which Jobs have succeeded: their pods say only how each of them ended.
+    async fn note_success(&mut self) {
+        let by_workload = self.index.by_workload();
+        let mut candidates = Vec::new();
+        for (key, tracked) in &self.workloads.tracked {
+            let pods = by_workload.get(key).map(Vec::as_slice).unwrap_or_default();
+            let asks = tracked.workload.reference.kind == "Job" && !tracked.succeeded && tracked.revisions.any_learning();
+            if asks && pods.iter().any(|placed| placed.pod.succeeded) {
+                candidates.push((key.clone(), tracked.workload.clone()));
+            }
+        }
+        for (key, workload) in candidates {
+            // Runs that are grouped have succeeded once one of them has.
+            let succeeded = if workload.owned { self.owners.succeeded(&workload).await } else { Ok(true) };
+            if let (Ok(true), Some(tracked)) = (succeeded, self.workloads.tracked.get_mut(&key)) {
+                tracked.succeeded = true;
             }
         }
     }
 
-    /// Stores a batch, then acknowledges it. What cannot be stored waits on its node.
-    async fn deliver(&mut self, node: &str, batch: &NodeObservationSpec) -> Result<Acknowledgement, kube::Error> {
-        self.index.report_node(node, &batch.addresses);
-        let mut sorted = learn::sort(&self.index, node, batch, &mut self.waiting, Instant::now(), Timestamp::now());
-        for addition in &sorted.additions {
-            let key = (addition.workload.namespace.clone(), addition.workload.object_name());
-            let (verdict, cause, watch) = match store::add(&self.client, addition, self.period).await {
-                Ok(Some(end)) => {
-                    self.learning.insert(key, end);
-                    (MailVerdict::Taken, "", WatchState::Watch)
+    /// Lets clocks run, stop and end.
+    fn look(&mut self) {
+        let Self { index, workloads, desks, unsaved, .. } = self;
+        let (by_workload, open, now) = (index.by_workload(), desk::open(desks), Timestamp::now());
+        let keys: Vec<Key> = workloads.tracked.keys().cloned().collect();
+        for key in keys {
+            let pods = by_workload.get(&key).map(Vec::as_slice).unwrap_or_default();
+            let of = open.get(&desk::path(&key)).cloned().unwrap_or_default();
+            let changes = workloads.look(&key, index, pods, &of, now);
+            unsaved.extend(changes.into_iter().map(|change| (key.clone(), change)));
+        }
+    }
+
+    /// Stores what came of it.
+    async fn save(&mut self, key: &Key, change: &revisions::Change) -> Result<(), kube::Error> {
+        let Some(tracked) = self.workloads.tracked.get(key) else { return Ok(()) };
+        let (workload, revisions) = (tracked.workload.clone(), tracked.revisions.clone());
+        let live = self.index.live(&self.workloads, key);
+        let progress = Progress { revisions: &revisions, live: &live, now: Timestamp::now() };
+        match change {
+            // Agents are told; there is nothing to store.
+            revisions::Change::Close(_) => Ok(()),
+            revisions::Change::Clock => {
+                store::update(&self.client, &workload, false, &|old| objects::advance(old, progress)).await?;
+                self.health.count_write("clock");
+                Ok(())
+            }
+            revisions::Change::Complete { id, silent, kept } => {
+                let written = store::update(&self.client, &workload, false, &|old| objects::complete(old, silent, kept, progress)).await?;
+                self.health.count_write("completion");
+                if written.is_some() {
+                    let note =
+                        format!("revision {id} is learned{}", if silent.is_empty() { "" } else { ", but not every replica was seen" });
+                    self.announcer.about(&workload, "ProfileComplete", note, false).await;
+                    self.due.insert(key.clone(), Occasion::Completed);
                 }
-                Ok(None) => {
-                    self.learning.remove(&key);
-                    (MailVerdict::Taken, "", WatchState::Ignore)
-                }
-                Err(error) => {
-                    say(&format!("failed to store {}/{}: {error}; its node keeps it", key.0, key.1));
-                    (MailVerdict::Later, "NotStored", WatchState::Watch)
-                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Brings generated objects up to date.
+    async fn generate(&mut self) {
+        for (key, occasion) in std::mem::take(&mut self.due) {
+            let Some(tracked) = self.workloads.tracked.get(&key).filter(|tracked| tracked.revisions.any_complete()) else { continue };
+            let workload = tracked.workload.clone();
+            let result = async {
+                // Nothing is changed: what is there is read.
+                let Some(objects) = store::read(&self.client, &workload).await? else { return Ok(false) };
+                generate::generate(&self.client, &workload, &objects, &self.workloads.settings, occasion).await
             };
-            for place in &addition.from {
-                if let Some(said) = sorted.verdicts.get_mut(*place) {
-                    (said.verdict, said.watch) = (verdict, watch);
-                    cause.clone_into(&mut said.cause);
+            match result.await {
+                Ok(true) => self.health.count_write("generated"),
+                Ok(false) => {}
+                Err(error) => {
+                    say(&format!("failed to generate policies of {}/{}: {error}; trying again", key.0, key.1));
+                    self.due.insert(key, occasion);
                 }
             }
         }
-        let ack = Acknowledgement { ledger: batch.ledger.clone(), sequence: batch.sequence };
-        let mut directive =
-            NodeDirective::new(node, NodeDirectiveSpec { ack: ack.clone(), containers: sorted.verdicts, ..NodeDirectiveSpec::default() });
-        directive.metadata = ObjectMeta { name: Some(node.to_owned()), ..ObjectMeta::default() };
-        let api: Api<NodeDirective> = Api::all(self.client.clone());
-        api.patch(node, &PatchParams::apply(store::MANAGER).force(), &Patch::Apply(&directive)).await?;
-        Ok(ack)
     }
 
-    async fn end_learning(&mut self) {
-        let now = Timestamp::now();
-        let over = |end: &Timestamp| end.checked_add(GRACE).is_ok_and(|end| now >= end);
-        let due: Vec<(String, String)> = self.learning.iter().filter(|(_, end)| over(end)).map(|(key, _)| key.clone()).collect();
-        for key in due {
-            match store::complete(&self.client, &key.0, &key.1).await {
-                Ok(()) => {
-                    self.learning.remove(&key);
+    /// An object of a workload was deleted: it is built again from what the nodes still have.
+    async fn rebuild(&mut self, what: &str, key: Key) {
+        let Some(tracked) = self.workloads.tracked.get(&key) else { return };
+        if what == "generatednetworkpolicies" || what == "seccompprofiles" {
+            self.due.insert(key, Occasion::Completed);
+            return;
+        }
+        let workload = tracked.workload.clone();
+        match store::both(&self.client, &workload).await {
+            // It was replaced, by this controller.
+            Ok((Some(_), Some(_))) => return,
+            Ok((None, None)) => {}
+            // One without the other is no map.
+            Ok(_) => {
+                if let Err(error) = store::delete(&self.client, &workload).await {
+                    say(&format!("failed to delete the other half of {}/{}: {error}", key.0, key.1));
                 }
-                Err(error) => say(&format!("failed to complete {}/{}: {error}; trying again", key.0, key.1)),
+            }
+            Err(error) => say(&format!("failed to read {}/{}: {error}", key.0, key.1)),
+        }
+        self.workloads.forget(&key);
+        for desk in self.desks.values_mut() {
+            desk.repeat(Some(&key));
+        }
+    }
+
+    /// A node is gone: what was learned on it and not handed over is lost.
+    async fn lose_node(&mut self, node: &str) {
+        self.index.delete_node(node);
+        self.mail.remove(node);
+        let Some(desk) = self.desks.remove(node) else { return };
+        let keys: Vec<Key> = self.workloads.tracked.keys().filter(|key| desk.learns(key)).cloned().collect();
+        for key in keys {
+            let Some(tracked) = self.workloads.tracked.get(&key).filter(|tracked| tracked.revisions.any_learning()) else { continue };
+            let live = self.index.live(&self.workloads, &key);
+            let progress = Progress { revisions: &tracked.revisions, live: &live, now: Timestamp::now() };
+            let message = format!("node {node} went away before it had handed over everything");
+            let note = |old| objects::note(old, condition::NODE_LOST, reason::NODE_DELETED, &message, progress);
+            if let Err(error) = store::update(&self.client, &tracked.workload, false, &note).await {
+                say(&format!("failed to note on {}/{} that node {node} is lost: {error}", key.0, key.1));
             }
         }
+        self.remove_mailbox(node).await;
     }
 }
 
-fn names(metadata: ObjectMeta) -> (String, String) {
-    (metadata.namespace.unwrap_or_default(), metadata.name.unwrap_or_default())
+/// Live pods of the index, for whoever has to go through all of them.
+fn is_bound(placed: &Placed) -> bool {
+    !placed.pod.node.is_empty()
 }

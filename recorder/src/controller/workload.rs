@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
+use k8s_openapi::{
+    api::batch::v1::Job,
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference},
+};
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject},
@@ -11,7 +14,7 @@ use kube::{
 use runtimemap_crds::WorkloadReference;
 use serde_json::Value;
 
-use super::pod::Pod;
+use super::{pod::Pod, settings::WorkloadKind, workloads::Key};
 
 /// Kinds that may be above a pod, with the plural of each. Above these, operators have their own.
 const KINDS: [(&str, &str, &str); 7] = [
@@ -33,6 +36,8 @@ const GENERATED: [&str; 7] = [
     "batch.kubernetes.io/controller-uid",
     "batch.kubernetes.io/job-name",
 ];
+/// Annotation of Jobs and pods with generated names: which workload they are runs of.
+const GROUPED: &str = "runtimemap.io/workload";
 /// Longest name of an object of ours; longer ones are cut and get a hash.
 const NAME: usize = 200;
 
@@ -48,6 +53,11 @@ pub(super) struct Workload {
 }
 
 impl Workload {
+    /// Namespace and name of its objects.
+    pub(super) fn key(&self) -> Key {
+        (self.namespace.clone(), self.object_name())
+    }
+
     /// Name of its profile and its neighborhood: `deployment-web`.
     pub(super) fn object_name(&self) -> String {
         let WorkloadReference { api_version, kind, name, uid: _ } = &self.reference;
@@ -78,7 +88,10 @@ impl Workload {
         let (kind, name, owned) = match &pod.manifest {
             // One object for all nodes: a static pod is called after its node.
             Some(_) => ("StaticPod", pod.name.strip_suffix(&format!("-{}", pod.node)).unwrap_or(&pod.name), false),
-            None => ("Pod", pod.name.as_str(), true),
+            None => match group(&pod.annotations, pod.generated.as_deref(), &pod.name) {
+                Some(group) => ("Pod", group, false),
+                None => ("Pod", pod.name.as_str(), true),
+            },
         };
         let uid = if owned { pod.uid.clone() } else { String::new() };
         let reference = WorkloadReference { api_version: "v1".to_owned(), kind: kind.to_owned(), name: name.to_owned(), uid };
@@ -107,6 +120,28 @@ impl Workload {
             owned: true,
         }
     }
+
+    /// Runs of a Job that each have a name of their own are one workload, which outlives them.
+    fn grouped(mut self, annotations: &BTreeMap<String, String>, generated: Option<&str>) -> Self {
+        let name = Some(&self.reference).filter(|reference| reference.kind == "Job");
+        if let Some(group) = name.and_then(|reference| group(annotations, generated, &reference.name)).map(str::to_owned) {
+            (self.reference.name, self.reference.uid, self.owned) = (group, String::new(), false);
+        }
+        self
+    }
+}
+
+/// What runs with a generated name belong to: what their annotation says, else what the name was generated from.
+fn group<'a>(annotations: &'a BTreeMap<String, String>, generated: Option<&'a str>, name: &str) -> Option<&'a str> {
+    let generated = generated.filter(|generated| name.starts_with(generated)).map(|generated| generated.trim_end_matches(['-', '.']));
+    let named = annotations.get(GROUPED).map(String::as_str).filter(|name| is_name(name));
+    named.or(generated).filter(|group| !group.is_empty())
+}
+
+/// Whether an object can be called so.
+fn is_name(text: &str) -> bool {
+    let inner = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
+    inner && !text.is_empty() && text.len() <= 253 && !text.starts_with(['-', '.']) && !text.ends_with(['-', '.'])
 }
 
 fn by_labels(labels: Option<&Value>) -> LabelSelector {
@@ -119,9 +154,11 @@ fn lasting(mut labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
     labels
 }
 
-fn resource(owner: &OwnerReference) -> Option<ApiResource> {
+fn resource(owner: &OwnerReference, more: &[WorkloadKind]) -> Option<ApiResource> {
     let (group, version) = owner.api_version.split_once('/').unwrap_or(("", &owner.api_version));
-    let (_, _, plural) = KINDS.iter().find(|(of, kind, _)| *of == group && *kind == owner.kind)?;
+    let own = || KINDS.iter().find(|(of, kind, _)| *of == group && *kind == owner.kind).map(|(_, _, plural)| *plural);
+    let listed = || more.iter().find(|known| known.group == group && known.kind == owner.kind).map(|known| known.plural.as_str());
+    let plural = own().or_else(listed)?;
     Some(ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, &owner.kind), plural))
 }
 
@@ -143,8 +180,8 @@ impl Owners {
     ///
     /// # Errors
     /// If the API server does not answer.
-    pub(super) async fn find(&mut self, pod: &Pod) -> Result<Workload, kube::Error> {
-        let Some(owner) = pod.controller.as_ref().filter(|owner| pod.manifest.is_none() && resource(owner).is_some()) else {
+    pub(super) async fn find(&mut self, pod: &Pod, more: &[WorkloadKind]) -> Result<Workload, kube::Error> {
+        let Some(owner) = pod.controller.as_ref().filter(|owner| pod.manifest.is_none() && resource(owner, more).is_some()) else {
             return Ok(Workload::bare(pod));
         };
         if let Some(known) = self.known.get(&owner.uid) {
@@ -153,13 +190,15 @@ impl Owners {
         let first = owner.uid.clone();
         let mut owner = owner.clone();
         let mut found = None;
-        while let Some(resource) = resource(&owner) {
+        while let Some(resource) = resource(&owner, more) {
             let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &pod.namespace, &resource);
             // Another one of the same name is not it.
             let Some(object) = api.get_opt(&owner.name).await?.filter(|object| object.metadata.uid.as_deref() == Some(&owner.uid)) else {
                 break;
             };
-            found = Some(Workload::of(&pod.namespace, &owner, &object.data));
+            let annotations = object.metadata.annotations.clone().unwrap_or_default();
+            found =
+                Some(Workload::of(&pod.namespace, &owner, &object.data).grouped(&annotations, object.metadata.generate_name.as_deref()));
             let above = object.metadata.owner_references.unwrap_or_default().into_iter().find(|above| above.controller == Some(true));
             match above {
                 Some(above) => owner = above,
@@ -173,6 +212,25 @@ impl Owners {
         }
         self.known.insert(first, workload.clone());
         Ok(workload)
+    }
+
+    /// Forgets what it remembers: other kinds count as owners now.
+    pub(super) fn clear(&mut self) {
+        self.known.clear();
+    }
+
+    /// Whether a Job has succeeded.
+    ///
+    /// # Errors
+    /// If the API server does not answer.
+    pub(super) async fn succeeded(&self, workload: &Workload) -> Result<bool, kube::Error> {
+        let api: Api<Job> = Api::namespaced(self.client.clone(), &workload.namespace);
+        let job = api.get_opt(&workload.reference.name).await?;
+        let conditions = job.and_then(|job| job.status).and_then(|status| status.conditions).unwrap_or_default();
+        // A Job that succeeds says so before its last pods are gone, where the API server knows that condition.
+        Ok(conditions
+            .iter()
+            .any(|condition| matches!(condition.type_.as_str(), "Complete" | "SuccessCriteriaMet") && condition.status == "True"))
     }
 }
 
@@ -210,6 +268,19 @@ mod tests {
     }
 
     #[test]
+    fn runs_with_generated_names_are_one_workload() {
+        let job = |annotations: &[(&str, &str)], generated| {
+            let annotations = annotations.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Workload::of("ns", &owner("batch/v1", "Job", "import-x7z"), &json!({})).grouped(&annotations, generated)
+        };
+        let name = |workload: Workload| (workload.object_name(), workload.owned);
+        assert_eq!(name(job(&[], None)), ("job-import-x7z".to_owned(), true));
+        assert_eq!(name(job(&[], Some("import-"))), ("job-import".to_owned(), false));
+        assert_eq!(name(job(&[(GROUPED, "nightly")], Some("import-"))), ("job-nightly".to_owned(), false));
+        assert_eq!(name(job(&[(GROUPED, "No name!")], None)), ("job-import-x7z".to_owned(), true));
+    }
+
+    #[test]
     fn n3_a_selector_has_no_label_of_a_generation() {
         let deployment = json!({"spec": {"selector": {"matchLabels": {"app": "web"}}}});
         assert_eq!(labels(&Workload::of("ns", &owner("apps/v1", "Deployment", "web"), &deployment)), ["app"]);
@@ -222,9 +293,12 @@ mod tests {
 
     #[test]
     fn only_kinds_that_run_pods_are_looked_at() {
-        assert!(resource(&owner("apps/v1", "ReplicaSet", "x")).is_some());
-        assert!(resource(&owner("v1", "Node", "x")).is_none());
-        assert!(resource(&owner("example.com/v1", "Deployment", "x")).is_none());
+        assert!(resource(&owner("apps/v1", "ReplicaSet", "x"), &[]).is_some());
+        assert!(resource(&owner("v1", "Node", "x"), &[]).is_none());
+        assert!(resource(&owner("example.com/v1", "Deployment", "x"), &[]).is_none());
+        let rollout = WorkloadKind { group: "argoproj.io".into(), kind: "Rollout".into(), plural: "rollouts".into() };
+        let found = resource(&owner("argoproj.io/v1alpha1", "Rollout", "x"), &[rollout]).unwrap();
+        assert_eq!((found.plural.as_str(), found.version.as_str()), ("rollouts", "v1alpha1"));
     }
 
     #[test]

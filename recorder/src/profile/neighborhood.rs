@@ -7,7 +7,10 @@ use std::{
     net::IpAddr,
 };
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, Time},
+    jiff::Timestamp,
+};
 use runtimemap_crds::{ContainerNeighborhood, Neighbor, NeighborPort, Origin, Outcome, Peer, PeerClass, PeerType, Protocol};
 
 use crate::{
@@ -28,6 +31,8 @@ pub(crate) struct Contact {
     pub(crate) protocol: Protocol,
     /// The server's port: the container's own for ingress, the peer's for egress.
     pub(crate) port: u16,
+    /// When it was first seen.
+    pub(crate) at: Option<Timestamp>,
 }
 
 /// Who is behind an address.
@@ -48,7 +53,7 @@ pub(crate) struct Known {
 }
 
 /// Tells who is behind an address: one, or several where a Service stands before them.
-pub(crate) type Resolve<'a> = &'a dyn Fn(Contact) -> Vec<Known>;
+pub(crate) type Resolve<'a> = &'a dyn Fn(&Contact) -> Vec<Known>;
 
 /// What makes one neighbor: the same addresses by name, or clients of the same ports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +90,7 @@ pub(crate) fn container(name: &str, network: &Network, resolve: Resolve<'_>) -> 
 }
 
 /// What is known of an address without a cluster.
-pub(crate) fn alone(contact: Contact) -> Vec<Known> {
+pub(crate) fn alone(contact: &Contact) -> Vec<Known> {
     vec![Known { peer: Peer { class: class(contact.address), ..Peer::default() }, ..Known::default() }]
 }
 
@@ -122,7 +127,8 @@ fn peers(network: &Network, direction: Direction, resolve: Resolve<'_>) -> BTree
     let mut peers = BTreeMap::new();
     for (edge, seen) in network.edges.iter().filter(|(edge, _)| edge.direction == direction) {
         let Edge { direction, address, origin, protocol, port } = *edge;
-        for known in resolve(Contact { direction, address, protocol, port }) {
+        let at = seen.first_seen.as_ref().map(|Time(time)| *time);
+        for known in resolve(&Contact { direction, address, protocol, port, at }) {
             let key = (address, known.peer.clone(), known.type_ == PeerType::Internal, seen.outcome, origin);
             let port = match known.target_port {
                 Some(target) => NeighborPort { service_port: Some(port), ..neighbor_port(protocol, target) },

@@ -1,6 +1,12 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use runtimemap_crds::{PeerClass, PeerType, Protocol};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::{
+    fact::Direction,
+    profile::neighborhood::{Contact, Known},
+};
 
 fn pod(uid: &str, address: &str, more: &Value) -> Pod {
     let mut pod = json!({
@@ -17,7 +23,7 @@ fn pod(uid: &str, address: &str, more: &Value) -> Pod {
 fn owner(name: &str) -> Workload {
     let labels = LabelSelector { match_labels: Some([("app".to_owned(), name.to_owned())].into()), match_expressions: None };
     let reference = runtimemap_crds::WorkloadReference { kind: "Deployment".into(), name: name.into(), ..Default::default() };
-    Workload { namespace: "shop".into(), reference, selector: labels, owned: true }
+    Workload { namespace: "shop".into(), reference, selector: labels, owned: true, ..Workload::default() }
 }
 
 fn slice(service: (&str, &str), address: &str, port: u16) -> EndpointSlice {
@@ -53,7 +59,7 @@ fn index() -> (Index, Pod) {
 }
 
 fn to(address: &str, port: u16) -> Contact {
-    Contact { direction: Direction::Egress, address: address.parse().unwrap(), protocol: Protocol::TCP, port }
+    Contact { direction: Direction::Egress, address: address.parse().unwrap(), protocol: Protocol::TCP, port, at: None }
 }
 
 fn from(address: &str) -> Contact {
@@ -61,7 +67,7 @@ fn from(address: &str) -> Contact {
 }
 
 fn one(index: &Index, own: &Pod, contact: Contact) -> Known {
-    let mut found = index.resolve(own, contact);
+    let mut found = index.resolve(own, &contact);
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)
 }
@@ -125,12 +131,12 @@ fn n17_finished_and_host_network_pods_have_no_address() {
 fn r18_a_pod_that_is_gone_gives_way_to_one_that_has_its_address_now() {
     let (mut index, own) = index();
     let now = Instant::now();
-    index.delete_pod("db", now);
+    index.delete_pod("db", now, Timestamp::UNIX_EPOCH);
     assert_eq!(one(&index, &own, from("10.88.0.6")).peer.name, "db");
     index.apply_pod(pod("new", "10.88.0.6", &json!({})), owner("new"));
     assert_eq!(one(&index, &own, from("10.88.0.6")).peer.name, "new");
     assert!(index.pod("db", "node1").is_some());
-    index.delete_pod("none", now + TOMBSTONE);
+    index.delete_pod("none", now + TOMBSTONE, Timestamp::UNIX_EPOCH);
     assert!(index.pod("db", "node1").is_none());
 }
 
@@ -141,4 +147,92 @@ fn a_static_pod_is_found_by_its_manifest_on_its_own_node_only() {
     index.apply_pod(pod("etcd", "192.0.2.9", &json!({"metadata": {"annotations": annotations}})), owner("etcd"));
     assert!(index.pod("abc", "node1").is_some());
     assert!(index.pod("abc", "node2").is_none());
+}
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_second(1_000_000 + second).unwrap()
+}
+
+#[test]
+fn r18_the_peer_is_whoever_had_the_address_then() {
+    let (mut index, own) = index();
+    let made = |uid: &str, at: i64, more: &Value| {
+        let mut pod = pod(uid, "10.88.0.9", more);
+        pod.created = Some(second(at));
+        pod
+    };
+    index.apply_pod(made("old", 0, &json!({})), owner("old"));
+    index.delete_pod("old", Instant::now(), second(100));
+    index.apply_pod(made("new", 110, &json!({})), owner("new"));
+    let at = |time| {
+        let known = one(&index, &own, Contact { at: Some(second(time)), ..from("10.88.0.9") });
+        (known.peer.class, known.peer.name, known.type_)
+    };
+    assert_eq!((at(50).1.as_str(), at(101).1.as_str(), at(120).1.as_str()), ("old", "old", "new"));
+    assert_eq!((at(109).1.as_str(), at(105)), ("new", (PeerClass::World, String::new(), PeerType::Internal)));
+    let mut next = made("next", 115, &json!({}));
+    next.created = Some(second(115));
+    index.apply_pod(next, owner("next"));
+    // Two could have had it: nobody is permitted anything for that.
+    let known = one(&index, &own, Contact { at: Some(second(120)), ..from("10.88.0.9") });
+    assert_eq!((known.peer.class, known.type_), (PeerClass::World, PeerType::Internal));
+}
+
+#[test]
+fn n9_a_node_port_leads_to_who_serves_it() {
+    let (mut index, own) = index();
+    let mut service = service("shop", "db", "10.96.0.7");
+    service.spec.as_mut().unwrap().ports.as_mut().unwrap()[0].node_port = Some(30080);
+    index.apply_service(service);
+    let known = one(&index, &own, to("192.0.2.9", 30080));
+    assert_eq!((known.peer.class, known.peer.name.as_str(), known.target_port), (PeerClass::Workload, "db", Some(8080)));
+    assert_eq!(one(&index, &own, to("192.0.2.9", 10250)).peer.class, PeerClass::Node);
+}
+
+#[test]
+fn n7_dns_is_the_clusters_pods_and_the_nodes_own_cache() {
+    let (mut index, own) = index();
+    index.apply_pod(
+        pod("dns", "10.88.0.20", &json!({"metadata": {"namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}}})),
+        owner("dns"),
+    );
+    index.apply_pod(pod("fake", "10.88.0.21", &json!({"metadata": {"labels": {"k8s-app": "kube-dns"}}})), owner("fake"));
+    let class = |address, port| one(&index, &own, to(address, port)).peer.class;
+    assert_eq!((class("10.88.0.20", 53), class("10.88.0.20", 80)), (PeerClass::ClusterDNS, PeerClass::Workload));
+    assert_eq!(class("10.88.0.21", 53), PeerClass::Workload);
+    assert_eq!(one(&index, &own, to("169.254.20.10", 53)).addresses, ["169.254.20.10".parse::<IpAddr>().unwrap()]);
+    assert_eq!(class("169.254.20.10", 53), PeerClass::ClusterDNS);
+}
+
+#[test]
+fn a_pod_network_is_the_clusters_before_any_pod_is_seen_in_it() {
+    let (mut index, own) = index();
+    assert_eq!(one(&index, &own, from("10.77.3.4")).type_, PeerType::External);
+    index.apply_node(serde_json::from_value(json!({"metadata": {"name": "node2"}, "spec": {"podCIDRs": ["10.77.3.0/24"]}})).unwrap());
+    assert_eq!(one(&index, &own, from("10.77.3.4")).type_, PeerType::Internal);
+    index.set_cluster(&[Prefix::parse("10.78.0.0/16").unwrap()]);
+    assert_eq!(one(&index, &own, from("10.78.3.4")).type_, PeerType::Internal);
+}
+
+#[test]
+fn a_node_is_watched_while_its_agent_is_ready() {
+    let mut index = Index::new("runtimemap");
+    let settings = Settings::new(k8s_openapi::jiff::SignedDuration::from_hours(1));
+    let agent = |status: &str| {
+        let labels = json!({"app.kubernetes.io/name": "runtimemap", "app.kubernetes.io/component": "agent"});
+        let conditions = json!([{"type": "Ready", "status": status}]);
+        pod("agent", "192.0.2.9", &json!({"metadata": {"namespace": "runtimemap", "labels": labels}, "status": {"conditions": conditions}}))
+    };
+    assert!(!index.is_watched("node1", &settings));
+    // An agent that is no pod.
+    index.report_node("node1", &[]);
+    assert!(index.is_watched("node1", &settings));
+    index.apply_pod(agent("False"), owner("agent"));
+    assert!(!index.is_watched("node1", &settings));
+    index.apply_pod(agent("True"), owner("agent"));
+    assert!(index.is_watched("node1", &settings));
+    let elsewhere = Settings { node_selector: [("disk".to_owned(), "ssd".to_owned())].into(), ..settings.clone() };
+    assert!(!index.is_watched("node1", &elsewhere));
+    index.delete_pod("agent", Instant::now(), Timestamp::UNIX_EPOCH);
+    assert!(!index.is_watched("node1", &settings));
 }

@@ -1,15 +1,17 @@
-use runtimemap_crds::{Exec, Origin, Outcome, Protocol};
+use k8s_openapi::jiff::SignedDuration;
+use runtimemap_crds::{Exec, NodeDirectiveSpec, Outcome, Protocol, WatchState};
 use serde_json::json;
 
 use super::*;
-use crate::controller::pod::Pod;
+use crate::controller::settings::Settings;
 
 fn index() -> Index {
     let mut index = Index::default();
     for (uid, node, address) in [("pod-1", "node1", "10.88.0.5"), ("pod-2", "node2", "10.88.0.6")] {
         let pod = json!({
             "metadata": {"uid": uid, "name": format!("{uid}-name"), "namespace": "shop"},
-            "spec": {"nodeName": node, "containers": [{"name": "web"}], "initContainers": [{"name": "setup"}]},
+            "spec": {"nodeName": node, "initContainers": [{"name": "setup"}], "containers": [{"name": "web",
+                "ports": [{"name": "http", "containerPort": 8080}], "readinessProbe": {"exec": {"command": ["/bin/check", "-q"]}}}]},
             "status": {"podIP": address},
         });
         let reference = runtimemap_crds::WorkloadReference {
@@ -49,8 +51,16 @@ fn causes(sorted: &Sorted) -> Vec<(MailVerdict, &str)> {
     sorted.verdicts.iter().map(|verdict| (verdict.verdict, verdict.cause.as_str())).collect()
 }
 
+fn workloads() -> Workloads {
+    Workloads::new(Settings::new(SignedDuration::from_hours(1)))
+}
+
+fn with(workloads: &mut Workloads, desk: &Desk, waiting: &mut Waiting, batch: &NodeObservationSpec, now: Instant) -> Sorted {
+    sort(&index(), workloads, desk, "node1", batch, waiting, Now { instant: now, wall: Timestamp::UNIX_EPOCH })
+}
+
 fn at(waiting: &mut Waiting, batch: &NodeObservationSpec, now: Instant) -> Sorted {
-    sort(&index(), "node1", batch, waiting, now, Timestamp::UNIX_EPOCH)
+    with(&mut workloads(), &Desk::default(), waiting, batch, now)
 }
 
 #[test]
@@ -71,7 +81,7 @@ fn facts_go_to_their_container_of_their_workload() {
 fn a_node_cannot_speak_for_a_pod_of_another_node() {
     let sorted = at(&mut Waiting::new(), &batch(&[("pod-2", "web")], &[vec![exec("/bin/x")]]), Instant::now());
     assert_eq!(causes(&sorted), [(MailVerdict::Refused, "ForeignPod")]);
-    assert_eq!((sorted.additions.len(), sorted.verdicts[0].watch), (0, WatchState::Ignore));
+    assert_eq!(sorted.additions.len(), 0);
 }
 
 #[test]
@@ -117,4 +127,80 @@ fn a_hostile_batch_is_refused_and_adds_nothing() {
     // More letters than containers, or fewer, are no reason to fail.
     let sorted = at(&mut Waiting::new(), &batch(&[("pod-1", "web")], &[vec![], vec![exec("/bin/x")]]), Instant::now());
     assert_eq!((causes(&sorted), sorted.additions[0].profile.containers[0].execs.len()), (vec![(MailVerdict::Taken, "")], 0));
+}
+
+#[test]
+fn facts_are_signed_with_their_revision_and_its_directive_says_whose_they_are() {
+    let sorted = at(&mut Waiting::new(), &batch(&[("pod-1", "setup")], &[vec![exec("/bin/setup")]]), Instant::now());
+    let directive = &sorted.verdicts[0];
+    let whose = (directive.workload.as_str(), directive.container.as_str(), directive.role.as_str());
+    assert_eq!(whose, ("shop/deployment-web", "setup", "init"));
+    assert_eq!(sorted.additions[0].profile.revisions[0].revisions, [directive.revision.clone()]);
+    assert!(!directive.revision.is_empty());
+}
+
+#[test]
+fn what_a_node_was_told_outlives_pod_and_controller() {
+    let known = ContainerDirective {
+        pod_uid: "pod-9".into(),
+        id: "c9".into(),
+        workload: "shop/deployment-web".into(),
+        container: "setup".into(),
+        role: "init".into(),
+        revision: "r".into(),
+        ..ContainerDirective::default()
+    };
+    let desk = Desk::recall(NodeDirectiveSpec { containers: vec![known], ..NodeDirectiveSpec::default() }, None);
+    let mut workloads = workloads();
+    let reference = runtimemap_crds::WorkloadReference {
+        api_version: "apps/v1".into(),
+        kind: "Deployment".into(),
+        name: "web".into(),
+        uid: "d".into(),
+    };
+    let workload = Workload { namespace: "shop".into(), reference, owned: true, ..Workload::default() };
+    workloads.recall(workload.key(), workload, &ProfileStatus::default());
+    let mut batch = batch(&[("pod-9", "setup")], &[vec![exec("/bin/last")]]);
+    batch.containers[0].id = "c9".into();
+    let sorted = with(&mut workloads, &desk, &mut Waiting::new(), &batch, Instant::now());
+    assert_eq!(causes(&sorted), [(MailVerdict::Taken, "")]);
+    assert_eq!(sorted.additions[0].profile.init_containers[0].execs[0].path, "/bin/last");
+    // Another container of that pod is nobody's.
+    batch.containers[0].id = "c8".into();
+    let sorted = with(&mut workloads, &desk, &mut Waiting::new(), &batch, Instant::now());
+    assert_eq!(causes(&sorted), [(MailVerdict::Later, "UnknownPod")]);
+}
+
+#[test]
+fn of_an_excluded_namespace_nothing_is_kept() {
+    let mut workloads = workloads();
+    workloads.settings.exclude_namespaces = vec!["shop".into()];
+    let batch = batch(&[("pod-1", "web")], &[vec![exec("/bin/web")]]);
+    let sorted = with(&mut workloads, &Desk::default(), &mut Waiting::new(), &batch, Instant::now());
+    assert_eq!((causes(&sorted), sorted.additions.len()), (vec![(MailVerdict::Taken, "")], 0));
+    let mut desk = Desk::default();
+    desk.answer(runtimemap_crds::Acknowledgement::default(), &batch.containers, sorted.verdicts);
+    assert_eq!(desk.write(&workloads, true).unwrap().0.containers[0].watch, WatchState::Ignore);
+    workloads.settings.exclude_namespaces.clear();
+    assert_eq!(desk.write(&workloads, true).unwrap().0.containers[0].watch, WatchState::Watch);
+}
+
+#[test]
+fn s6_a_command_that_the_pods_spec_has_is_a_probe_and_of_a_persons_only_its_name_is_kept() {
+    let entered = |args: &[&str]| {
+        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+        Letter::Exec(Exec { path: "/bin/x".into(), args, origin: Origin::Exec, ..Exec::default() })
+    };
+    let batch = batch(&[("pod-1", "web")], &[vec![entered(&["/bin/check", "-q"]), entered(&["/bin/sh", "-c", "secret"])]]);
+    let sorted = at(&mut Waiting::new(), &batch, Instant::now());
+    let execs = &sorted.additions[0].profile.containers[0].execs;
+    let seen: Vec<_> = execs.iter().map(|exec| (exec.origin, exec.args.join(" "))).collect();
+    assert_eq!(seen, [(Origin::Probe, "/bin/check -q".to_owned()), (Origin::Exec, "/bin/sh".to_owned())]);
+}
+
+#[test]
+fn ports_have_the_names_that_the_pods_spec_gives_them() {
+    let batch = batch(&[("pod-1", "web")], &[vec![Letter::Listen(Protocol::TCP, 8080, "0.0.0.0".parse().unwrap())]]);
+    let sorted = at(&mut Waiting::new(), &batch, Instant::now());
+    assert_eq!(sorted.additions[0].neighborhood.containers[0].listens[0].port_name, "http");
 }

@@ -1,0 +1,167 @@
+//! Which of several controllers works: the holder of a Lease.
+//!
+//! A lease keeps two from working at the same time as a rule. What keeps a late one from doing harm is that every write carries the
+//! version of what it was computed from.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+    jiff::Timestamp,
+};
+use kube::{Api, Client, api::PostParams};
+use tokio::time::{sleep, timeout};
+
+use super::{health::Health, say};
+
+/// Name of the Lease, in the controller's own namespace.
+pub(super) const NAME: &str = "runtimemap-controller";
+
+/// What to do about a lease that was just read.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// It is ours: hold it.
+    Renew,
+    /// It is nobody's, or whose it was has not renewed it in time: take it.
+    Take,
+    /// It is somebody else's.
+    Wait,
+}
+
+/// One controller's part in the election.
+pub(super) struct Election {
+    api: Api<Lease>,
+    identity: String,
+    duration: Duration,
+    /// The lease as it was seen to change last, and when that was seen: clocks of other machines are not trusted.
+    seen: Option<(Option<String>, Instant)>,
+}
+
+impl Election {
+    /// Takes part under a name that no other controller has.
+    pub(super) fn new(client: Client, namespace: &str, identity: String, duration: Duration) -> Self {
+        Self { api: Api::namespaced(client, namespace), identity, duration, seen: None }
+    }
+
+    /// Waits until this one leads.
+    pub(super) async fn lead(&mut self, health: &Health) {
+        let mut told = String::new();
+        loop {
+            let attempt = self.attempt().await;
+            if attempt.is_ok() {
+                health.reached();
+            }
+            match attempt {
+                Ok(None) => return,
+                Ok(Some(holder)) if holder != told => {
+                    say(&format!("{holder} leads; waiting"));
+                    told = holder;
+                }
+                Ok(Some(_)) => {}
+                Err(error) => say(&format!("failed to take the lease {NAME}: {error}; trying again")),
+            }
+            sleep(self.duration / 8).await;
+        }
+    }
+
+    /// Renews for as long as that succeeds in time; ends when it must be taken for lost.
+    pub(super) async fn hold(&mut self) {
+        let limit = self.duration * 2 / 3;
+        let mut renewed = Instant::now();
+        loop {
+            sleep(self.duration / 4).await;
+            let left = limit.saturating_sub(renewed.elapsed());
+            match timeout(left, self.attempt()).await {
+                Ok(Ok(None)) => renewed = Instant::now(),
+                Ok(Ok(Some(holder))) => return say(&format!("{holder} leads now")),
+                Ok(Err(error)) if renewed.elapsed() < limit => say(&format!("failed to renew the lease {NAME}: {error}; trying again")),
+                Ok(Err(_)) | Err(_) => return say(&format!("failed to renew the lease {NAME} in time")),
+            }
+        }
+    }
+
+    /// Lets the next one lead at once.
+    pub(super) async fn release(&mut self) {
+        if let Ok(Some(mut lease)) = self.api.get_opt(NAME).await
+            && step(&lease, &self.identity, false) == Step::Renew
+            && let Some(spec) = &mut lease.spec
+        {
+            spec.holder_identity = None;
+            // It runs out by itself if this fails.
+            let _ = self.api.replace(NAME, &PostParams::default(), &lease).await;
+        }
+    }
+
+    /// None if the lease is ours; else whose it is.
+    async fn attempt(&mut self) -> Result<Option<String>, kube::Error> {
+        let Some(mut lease) = self.api.get_opt(NAME).await? else {
+            let metadata = ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() };
+            let lease = Lease { metadata, spec: Some(self.spec(None)) };
+            return taken(self.api.create(&PostParams::default(), &lease).await);
+        };
+        let version = lease.metadata.resource_version.clone();
+        let (same, since) = self.seen.as_ref().map_or((false, Instant::now()), |(seen, since)| (*seen == version, *since));
+        if !same {
+            self.seen = Some((version, Instant::now()));
+        }
+        let lasts = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).and_then(|seconds| u64::try_from(seconds).ok());
+        let expired = same && since.elapsed() >= lasts.map_or(self.duration, Duration::from_secs);
+        match step(&lease, &self.identity, expired) {
+            Step::Wait => Ok(lease.spec.and_then(|spec| spec.holder_identity)),
+            Step::Renew | Step::Take => {
+                lease.spec = Some(self.spec(lease.spec.take()));
+                taken(self.api.replace(NAME, &PostParams::default(), &lease).await)
+            }
+        }
+    }
+
+    fn spec(&self, old: Option<LeaseSpec>) -> LeaseSpec {
+        let now = MicroTime(Timestamp::now());
+        let old = old.unwrap_or_default();
+        let ours = old.holder_identity.as_ref() == Some(&self.identity);
+        LeaseSpec {
+            holder_identity: Some(self.identity.clone()),
+            lease_duration_seconds: i32::try_from(self.duration.as_secs().max(1)).ok(),
+            acquire_time: old.acquire_time.filter(|_| ours).or_else(|| Some(now.clone())),
+            renew_time: Some(now),
+            lease_transitions: Some(old.lease_transitions.unwrap_or_default() + i32::from(!ours)),
+            ..LeaseSpec::default()
+        }
+    }
+}
+
+/// Somebody who was quicker is the holder, whoever that is.
+fn taken(result: Result<Lease, kube::Error>) -> Result<Option<String>, kube::Error> {
+    match result {
+        Ok(_) => Ok(None),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(Some("another controller".to_owned())),
+        Err(error) => Err(error),
+    }
+}
+
+fn step(lease: &Lease, identity: &str, expired: bool) -> Step {
+    match lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()) {
+        Some(holder) if holder == identity => Step::Renew,
+        None | Some("") => Step::Take,
+        Some(_) if expired => Step::Take,
+        Some(_) => Step::Wait,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_taken_only_when_it_is_nobodys_or_has_run_out() {
+        let lease = |holder: Option<&str>| Lease {
+            spec: Some(LeaseSpec { holder_identity: holder.map(str::to_owned), ..LeaseSpec::default() }),
+            ..Lease::default()
+        };
+        assert_eq!(step(&lease(Some("a")), "a", true), Step::Renew);
+        assert_eq!(step(&lease(Some("b")), "a", false), Step::Wait);
+        assert_eq!(step(&lease(Some("b")), "a", true), Step::Take);
+        assert_eq!((step(&lease(None), "a", false), step(&lease(Some("")), "a", false)), (Step::Take, Step::Take));
+    }
+}
