@@ -101,6 +101,10 @@ fn what_is_wrong_is_refused_by_name() {
         (r#"nodeAgent.enabled="yes""#, "enabled"),
         (r#"nodeAgent.maskSecret=true"#, "maskSecret"),
         (r#"image.digest="sha256:beef""#, "digest"),
+        (r#"nodeAgent.generatePolicies.networkPolicies=true"#, "networkPolicies"),
+        (r#"excludeNamespaces="kube-system""#, "excludeNamespaces"),
+        (r#"nodeAgent.clusterAddresses=["10.0.0.0"]"#, "clusterAddresses"),
+        ("controller.replicas=0", "replicas"),
     ];
     for (setting, name) in wrong {
         let output = helm(&["template", "runtimemap"], &[setting]);
@@ -125,10 +129,25 @@ fn settings_reach_the_programs() {
     if !is_possible() {
         return;
     }
-    let objects = rendered(&[r#"nodeAgent.learningPeriod="24h""#, "nodeAgent.maskSecrets=false"]);
-    let arguments = |kind: &str| of_kind(&objects, kind)[0]["spec"]["template"]["spec"]["containers"][0]["args"].clone();
-    assert_eq!(arguments("Deployment"), serde_json::json!(["controller", "--learning-period", "24h"]));
-    assert_eq!(arguments("DaemonSet"), serde_json::json!(["agent", "--no-mask"]));
+    let kinds = r#"nodeAgent.workloadKinds=[{"group":"argoproj.io","kind":"Rollout","plural":"rollouts"}]"#;
+    let objects = rendered(&[
+        r#"nodeAgent.learningPeriod="24h""#,
+        "nodeAgent.maskSecrets=false",
+        "nodeAgent.generatePolicies.seccomp=true",
+        r#"excludeNamespaces=["kube-system"]"#,
+        kinds,
+    ]);
+    let map = of_kind(&objects, "ConfigMap")[0].clone();
+    let settings: Value = serde_saphyr::from_str(map["data"]["settings.yaml"].as_str().unwrap()).unwrap();
+    let agent = &settings["nodeAgent"];
+    assert_eq!((&agent["learningPeriod"], &agent["maskSecrets"]), (&Value::from("24h"), &Value::from(false)));
+    assert_eq!(agent["generatePolicies"], serde_json::json!({"networkPolicy": false, "seccomp": true}));
+    assert_eq!(settings["excludeNamespaces"], serde_json::json!(["kube-system"]));
+    // What the controller is to follow it may also read.
+    let roles = of_kind(&objects, "ClusterRole");
+    let controller = roles.iter().find(|role| role["metadata"]["name"] == "runtimemap-controller").unwrap();
+    let rollouts = |rule: &&Value| rule["resources"] == serde_json::json!(["rollouts"]);
+    assert_eq!(controller["rules"].as_array().unwrap().iter().find(rollouts).unwrap()["verbs"], serde_json::json!(["get"]));
 }
 
 #[test]

@@ -61,9 +61,17 @@ fn answer(page: Option<Page>) -> Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use std::io::{Read, Write};
 
     use super::*;
+
+    fn get(address: SocketAddr, path: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
 
     #[tokio::test]
     async fn a_page_is_well_or_not_or_not_there() {
@@ -76,10 +84,7 @@ mod tests {
         });
         let serving = tokio::spawn(serve(listener, pages));
         for (path, status, text) in [("/healthz", "200", "ok"), ("/readyz", "503", "not yet"), ("/x", "404", "no such page")] {
-            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-            stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await.unwrap();
+            let answer = tokio::task::spawn_blocking(move || get(address, path)).await.unwrap();
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(text), "{path}: {answer}");
         }
         serving.abort();

@@ -87,11 +87,11 @@ fn rule_5_who_is_asked_to_close_is_ignored_once_it_has_answered_and_learning_is_
     advance(&mut workloads, 3600, &["a"]);
     assert_eq!(watches(&mut desk, &workloads), one(WatchState::Close));
     assert!(desk.is_closing("p", "a"));
-    let open = |desk: Desk| super::open(&[("node1".to_owned(), desk)].into()).remove(&path(&key())).unwrap();
-    assert_eq!(open(desk.clone()).unanswered["r"].len(), 1);
+    let still = |desk: Desk| open(&[("node1".to_owned(), desk)].into()).remove(&path(&key())).unwrap();
+    assert_eq!(still(desk.clone()).unanswered["r"].len(), 1);
     desk.answer(ack(2), &[ObservedContainer { drained: true, ..observed("a") }], vec![taken("a")]);
     watches(&mut desk, &workloads);
-    assert!(open(desk.clone()).unanswered.is_empty() && !desk.is_closing("p", "a"));
+    assert!(still(desk.clone()).unanswered.is_empty() && !desk.is_closing("p", "a"));
     advance(&mut workloads, 3601, &[]);
     assert_eq!(watches(&mut desk, &workloads), one(WatchState::Ignore));
 }
