@@ -75,6 +75,7 @@ impl Attribution {
             set.retain(|revision| kept.contains(revision));
         }
         Self(all).write(spec);
+        spec.prune();
     }
 
     /// Makes the groups of a spec fit into it.

@@ -24,6 +24,8 @@ impl Key {
 pub trait Facts {
     /// Keeps the facts that `keep` wants, calling it once with each.
     fn retain(&mut self, keep: &mut dyn FnMut(Key) -> bool);
+    /// Takes out containers of which nothing is left.
+    fn prune(&mut self);
     /// Which revisions did what.
     fn groups(&mut self) -> &mut Vec<RevisionGroup>;
 }
@@ -35,7 +37,14 @@ impl Facts for ApplicationProfileSpec {
             for container in &mut *containers {
                 profile(list, container, keep);
             }
-            containers.retain(|container| *container != ContainerProfile { name: container.name.clone(), ..ContainerProfile::default() });
+        }
+    }
+
+    fn prune(&mut self) {
+        let Self { containers, init_containers, ephemeral_containers, .. } = self;
+        let empty = |name: &str| ContainerProfile { name: name.to_owned(), ..ContainerProfile::default() };
+        for containers in [containers, init_containers, ephemeral_containers] {
+            containers.retain(|container| *container != empty(&container.name));
         }
     }
 
@@ -51,7 +60,13 @@ impl Facts for NetworkNeighborhoodSpec {
             for container in &mut *containers {
                 neighborhood(list, container, keep);
             }
-            let empty = |name: &str| ContainerNeighborhood { name: name.to_owned(), ..ContainerNeighborhood::default() };
+        }
+    }
+
+    fn prune(&mut self) {
+        let Self { containers, init_containers, ephemeral_containers, .. } = self;
+        let empty = |name: &str| ContainerNeighborhood { name: name.to_owned(), ..ContainerNeighborhood::default() };
+        for containers in [containers, init_containers, ephemeral_containers] {
             containers.retain(|container| *container != empty(&container.name));
         }
     }
