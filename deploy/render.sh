@@ -14,5 +14,5 @@ metadata:
     pod-security.kubernetes.io/enforce: privileged
 YAML
 # Nobody has to have helm to use them, so nothing says that helm manages them.
-helm template runtimemap "$here/chart" --namespace runtimemap 2>/dev/null |
+helm template runtimemap "$here/chart" --namespace runtimemap --no-hooks 2>/dev/null |
     sed -e '/^ *helm.sh\/chart: /d' -e '/^ *app.kubernetes.io\/managed-by: /d'

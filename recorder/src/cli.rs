@@ -11,7 +11,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{agent, check, controller, record};
+use crate::{agent, check, controller, record, uninstall};
 
 /// Status when the recorder itself failed, a wrong flag included: those below 125 are the command's.
 const FAILED: u8 = 125;
@@ -43,6 +43,8 @@ enum Verb {
     ///
     /// Several may run: the holder of the Lease works, the others wait. Settings are in the ConfigMap runtimemap-settings.
     Controller(ControllerFlags),
+    /// Take the agents off their nodes, with what they left in the kernel; the chart does this before it is removed
+    Uninstall(UninstallFlags),
     /// Show which hooks this kernel has, which are used, and what is missing
     Check(CheckFlags),
 }
@@ -133,6 +135,20 @@ struct ControllerFlags {
     listen: Option<std::net::SocketAddr>,
 }
 
+/// Flags of `uninstall`, as they were given.
+#[derive(Debug, Args)]
+struct UninstallFlags {
+    /// Where the API server is [default: the pod's service account, else $KUBECONFIG]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Namespace of the agents
+    #[arg(long, value_name = "NS", env = "POD_NAMESPACE", default_value = "runtimemap")]
+    namespace: String,
+    /// Wait so long for the nodes
+    #[arg(long, value_name = "TIME", default_value = "2m")]
+    patience: String,
+}
+
 #[derive(Debug, Args)]
 struct CheckFlags {
     /// Do as if this hook were not there; may be given several times
@@ -158,6 +174,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Agent(flags) => agent::run(&plan::agent(flags)).map_or_else(|error| fail(&error, FAILED), |()| ExitCode::SUCCESS),
         Verb::Controller(flags) => match plan::controller(flags) {
             Ok(plan) => controller::run(&plan).map_or_else(|error| fail(&error, FAILED), |()| ExitCode::SUCCESS),
+            Err(error) => fail(&error, FAILED),
+        },
+        Verb::Uninstall(flags) => match plan::uninstall(flags) {
+            Ok(plan) => uninstall::run(&plan).map_or_else(|error| fail(&error, FAILED), |()| ExitCode::SUCCESS),
             Err(error) => fail(&error, FAILED),
         },
         Verb::Check(flags) => match check::table(&flags.avoid) {

@@ -15,4 +15,5 @@ pub mod profile;
 pub mod record;
 pub mod snapshot;
 pub mod syscall;
+pub mod uninstall;
 mod web;

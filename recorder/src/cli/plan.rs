@@ -9,10 +9,11 @@ use std::{
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::{AgentFlags, ControllerFlags, RecordFlags};
+use super::{AgentFlags, ControllerFlags, RecordFlags, UninstallFlags};
 use crate::{
     agent, controller,
     record::{Plan, Subject},
+    uninstall,
 };
 
 /// Longest name of a container, and so of a workload that is one container.
@@ -77,6 +78,12 @@ pub(super) fn controller(flags: ControllerFlags) -> Result<controller::Plan, Err
         return Err(Error::Duration { flag: "--lease", value: format!("{lease} (less than 2s)") });
     }
     Ok(controller::Plan { kubeconfig, period, namespace: valid("--namespace", namespace)?, identity, lease: length, listen })
+}
+
+pub(super) fn uninstall(flags: UninstallFlags) -> Result<uninstall::Plan, Error> {
+    let UninstallFlags { kubeconfig, namespace, patience } = flags;
+    let patience = parse_duration("--patience", &patience)?;
+    Ok(uninstall::Plan { kubeconfig, namespace: valid("--namespace", namespace)?, patience })
 }
 
 fn parse_duration(flag: &'static str, text: &str) -> Result<Duration, Error> {

@@ -6,14 +6,17 @@
 use std::time::{Duration, Instant};
 
 use k8s_openapi::{
-    api::coordination::v1::{Lease, LeaseSpec},
-    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+    api::{
+        coordination::v1::{Lease, LeaseSpec},
+        core::v1::ConfigMap,
+    },
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference},
     jiff::Timestamp,
 };
 use kube::{Api, Client, api::PostParams};
 use tokio::time::{sleep, timeout};
 
-use super::{health::Health, say};
+use super::{health::Health, say, settings};
 
 /// Name of the Lease, in the controller's own namespace.
 pub(super) const NAME: &str = "runtimemap-controller";
@@ -32,6 +35,7 @@ enum Step {
 /// One controller's part in the election.
 pub(super) struct Election {
     api: Api<Lease>,
+    settings: Api<ConfigMap>,
     identity: String,
     duration: Duration,
     /// The lease as it was seen to change last, and when that was seen: clocks of other machines are not trusted.
@@ -41,7 +45,8 @@ pub(super) struct Election {
 impl Election {
     /// Takes part under a name that no other controller has.
     pub(super) fn new(client: Client, namespace: &str, identity: String, duration: Duration) -> Self {
-        Self { api: Api::namespaced(client, namespace), identity, duration, seen: None }
+        let settings = Api::namespaced(client.clone(), namespace);
+        Self { api: Api::namespaced(client, namespace), settings, identity, duration, seen: None }
     }
 
     /// Waits until this one leads.
@@ -96,7 +101,8 @@ impl Election {
     /// None if the lease is ours; else whose it is.
     async fn attempt(&mut self) -> Result<Option<String>, kube::Error> {
         let Some(mut lease) = self.api.get_opt(NAME).await? else {
-            let metadata = ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() };
+            let owner_references = self.owner().await.map(|owner| vec![owner]);
+            let metadata = ObjectMeta { name: Some(NAME.to_owned()), owner_references, ..ObjectMeta::default() };
             let lease = Lease { metadata, spec: Some(self.spec(None)) };
             return taken(self.api.create(&PostParams::default(), &lease).await);
         };
@@ -114,6 +120,13 @@ impl Election {
                 taken(self.api.replace(NAME, &PostParams::default(), &lease).await)
             }
         }
+    }
+
+    /// The lease goes with the settings: an installation that is removed leaves none.
+    async fn owner(&self) -> Option<OwnerReference> {
+        let name = settings::CONFIG_MAP.to_owned();
+        let uid = self.settings.get_opt(&name).await.ok()??.metadata.uid?;
+        Some(OwnerReference { api_version: "v1".to_owned(), kind: "ConfigMap".to_owned(), name, uid, ..OwnerReference::default() })
     }
 
     fn spec(&self, old: Option<LeaseSpec>) -> LeaseSpec {
