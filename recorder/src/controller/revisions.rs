@@ -27,13 +27,13 @@ const FOLDED: &str = "folded";
 pub(super) enum Ends {
     /// When the clock has run out.
     #[default]
-    ByClock,
+    Clock,
     /// When it has succeeded: a Job.
-    BySuccess,
+    Success,
     /// When the period is over, running or not, and one run has succeeded: a CronJob.
-    ByBoth,
+    ClockAndSuccess,
     /// When it has ended, or the clock has run out: a pod that nobody starts again.
-    ByEnd,
+    ClockOrEnd,
 }
 
 /// What the cluster shows of one revision.
@@ -142,18 +142,19 @@ impl Revisions {
         let full = self.list.len() >= REVISIONS && self.list.iter().all(|revision| live.contains(&revision.status.id));
         if self.begun.len() >= HOURLY || full {
             self.folded.insert(template.to_owned());
-            self.begin(FOLDED.to_owned(), BTreeMap::new(), live, now);
+            self.begin(FOLDED, &BTreeMap::new(), live, now);
             return FOLDED.to_owned();
         }
         let taken = self.list.iter().any(|revision| revision.status.id == template);
         let id = if taken { format!("{template}-{:.6}", super::pod::digest(&format!("{images:?}"))) } else { template.to_owned() };
         self.begun.push(now);
-        self.begin(id.clone(), images.clone(), live, now);
+        self.begin(&id, images, live, now);
         id
     }
 
-    fn begin(&mut self, id: String, images: BTreeMap<String, String>, live: &BTreeSet<String>, now: Timestamp) {
+    fn begin(&mut self, id: &str, images: &BTreeMap<String, String>, live: &BTreeSet<String>, now: Timestamp) {
         let remaining_seconds = seconds(self.period);
+        let (id, images) = (id.to_owned(), images.clone());
         let status = RevisionStatus { id: id.clone(), started_at: Some(time(now)), remaining_seconds, images, ..RevisionStatus::default() };
         if let Some(known) = self.get_mut(&id) {
             if known.status.phase == Phase::Complete {
@@ -227,15 +228,15 @@ impl Revisions {
         for revision in self.list.iter_mut().filter(|revision| revision.status.phase == Phase::Learning) {
             let nothing = Presence::default();
             let presence = view.revisions.get(&revision.status.id).unwrap_or(&nothing);
-            if revision.run(presence.watched || view.ends == Ends::ByBoth, now) {
+            if revision.run(presence.watched || view.ends == Ends::ClockAndSuccess, now) {
                 changes.push(Change::Clock);
             }
             let ran_out = revision.remaining(now) <= SignedDuration::ZERO;
             let over = match view.ends {
-                Ends::ByClock => ran_out,
-                Ends::BySuccess => presence.over,
-                Ends::ByBoth => ran_out && presence.over,
-                Ends::ByEnd => ran_out || presence.over,
+                Ends::Clock => ran_out,
+                Ends::Success => presence.over,
+                Ends::ClockAndSuccess => ran_out && presence.over,
+                Ends::ClockOrEnd => ran_out || presence.over,
             };
             let id = revision.status.id.clone();
             match revision.closing {
@@ -314,8 +315,8 @@ impl Revisions {
         let statuses = || self.list.iter().map(|revision| &revision.status);
         let is_learning = |status: &&RevisionStatus| status.phase == Phase::Learning;
         let lives = |status: &&RevisionStatus| live.contains(&status.id);
-        let last = statuses().last();
-        let current = statuses().filter(lives).filter(is_learning).last().or_else(|| statuses().rfind(lives)).or(last);
+        let last = statuses().next_back();
+        let current = statuses().filter(lives).rfind(is_learning).or_else(|| statuses().rfind(lives)).or(last);
         status.phase = current.map_or(Phase::Learning, |current| current.phase);
         let completes_at = current.and_then(|current| match &current.running_since {
             Some(Time(since)) => since.checked_add(SignedDuration::from_secs(signed(current.remaining_seconds))).ok().map(time),

@@ -187,10 +187,10 @@ impl Workloads {
     pub(super) fn look(&mut self, key: &Key, index: &Index, pods: &[&Placed], open: &Open, now: Timestamp) -> Vec<Change> {
         let Some(tracked) = self.tracked.get(key) else { return Vec::new() };
         let ends = match tracked.workload.reference.kind.as_str() {
-            "Job" => Ends::BySuccess,
-            "CronJob" => Ends::ByBoth,
-            "Pod" if tracked.workload.owned => Ends::ByEnd,
-            _ => Ends::ByClock,
+            "Job" => Ends::Success,
+            "CronJob" => Ends::ClockAndSuccess,
+            "Pod" if tracked.workload.owned => Ends::ClockOrEnd,
+            _ => Ends::Clock,
         };
         let marks = self.marks(&tracked.workload, pods.first().map(|placed| &placed.pod));
         let period = self.period(&tracked.workload, &marks);
@@ -201,10 +201,10 @@ impl Workloads {
             let presence = revisions.entry(revision.to_owned()).or_default();
             presence.live |= placed.is_live();
             presence.over |= match ends {
-                Ends::ByEnd => pod.finished,
-                Ends::BySuccess => tracked.succeeded,
-                Ends::ByBoth => tracked.succeeded || pod.succeeded,
-                Ends::ByClock => false,
+                Ends::ClockOrEnd => pod.finished,
+                Ends::Success => tracked.succeeded,
+                Ends::ClockAndSuccess => tracked.succeeded || pod.succeeded,
+                Ends::Clock => false,
             };
             if placed.is_live() && pod.running {
                 presence.watched |= index.is_watched(&pod.node, &self.settings);
@@ -220,7 +220,7 @@ impl Workloads {
         for presence in revisions.values_mut().filter(|_| excluded) {
             presence.watched = false;
         }
-        if excluded && ends == Ends::ByBoth {
+        if excluded && ends == Ends::ClockAndSuccess {
             return Vec::new();
         }
         let view = View { revisions, period, relearn: marks.relearn, ends };

@@ -23,7 +23,7 @@ fn pod(uid: &str, address: &str, more: &Value) -> Pod {
 fn owner(name: &str) -> Workload {
     let labels = LabelSelector { match_labels: Some([("app".to_owned(), name.to_owned())].into()), match_expressions: None };
     let reference = runtimemap_crds::WorkloadReference { kind: "Deployment".into(), name: name.into(), ..Default::default() };
-    Workload { namespace: "shop".into(), reference, selector: labels, owned: true, ..Workload::default() }
+    Workload { namespace: "shop".into(), reference, selector: labels, owned: true }
 }
 
 fn slice(service: (&str, &str), address: &str, port: u16) -> EndpointSlice {

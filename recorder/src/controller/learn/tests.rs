@@ -135,7 +135,7 @@ fn facts_are_signed_with_their_revision_and_its_directive_says_whose_they_are() 
     let directive = &sorted.verdicts[0];
     let whose = (directive.workload.as_str(), directive.container.as_str(), directive.role.as_str());
     assert_eq!(whose, ("shop/deployment-web", "setup", "init"));
-    assert_eq!(sorted.additions[0].profile.revisions[0].revisions, [directive.revision.clone()]);
+    assert_eq!(sorted.additions[0].profile.revisions[0].revisions, std::slice::from_ref(&directive.revision));
     assert!(!directive.revision.is_empty());
 }
 

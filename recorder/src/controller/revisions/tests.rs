@@ -29,8 +29,8 @@ fn images(image: &str) -> BTreeMap<String, String> {
     [("web".to_owned(), image.to_owned())].into()
 }
 
-fn complete(changes: &[Change]) -> Vec<&str> {
-    let complete = |change| if let &Change::Complete { ref id, .. } = change { Some(id.as_str()) } else { None };
+fn complete<'a>(changes: &'a [Change]) -> Vec<&'a str> {
+    let complete = |change: &'a Change| if let Change::Complete { id, .. } = change { Some(id.as_str()) } else { None };
     changes.iter().filter_map(complete).collect()
 }
 
@@ -175,7 +175,7 @@ fn rule_5_who_was_never_seen_is_named() {
 
 #[test]
 fn rule_6_a_job_is_complete_when_it_succeeds_and_not_before() {
-    let job = |over| View { ends: Ends::BySuccess, ..view(&[("a", Presence { over, ..watched() })]) };
+    let job = |over| View { ends: Ends::Success, ..view(&[("a", Presence { over, ..watched() })]) };
     let mut revisions = opened("a");
     revisions.look(&job(false), at(0));
     assert_eq!(revisions.look(&job(false), at(90_000)), []);
@@ -184,7 +184,7 @@ fn rule_6_a_job_is_complete_when_it_succeeds_and_not_before() {
 
 #[test]
 fn rule_6_a_cron_job_is_complete_after_its_period_and_one_success() {
-    let cron = |over| View { ends: Ends::ByBoth, ..view(&[("a", Presence { over, ..Presence::default() })]) };
+    let cron = |over| View { ends: Ends::ClockAndSuccess, ..view(&[("a", Presence { over, ..Presence::default() })]) };
     let mut revisions = opened("a");
     revisions.look(&cron(true), at(0));
     assert_eq!(revisions.look(&cron(true), at(3599)), []);
