@@ -84,6 +84,10 @@ pub struct Decision {
     pub hash: String,
     /// What was decided.
     pub decision: Verdict,
+    /// Rules in its place, where the reviewer widened, narrowed, split or edited it: a list of peers and ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::replacement")]
+    pub replacement: Option<serde_json::Value>,
     /// User who decided, by the name the API server knows.
     #[schemars(length(max = 253))]
     pub by: String,

@@ -25,6 +25,13 @@ use crate::{application_profile::Origin, revision::RevisionGroup, status::Profil
     printcolumn(name = "Workload", type_ = "string", json_path = ".spec.workload.name", description = "Name of the workload"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Learning or Complete"),
     printcolumn(
+        name = "Completes",
+        type_ = "string",
+        json_path = ".status.learning.completesAt",
+        description = "When learning ends or ended",
+        priority = 1
+    ),
+    printcolumn(
         name = "Startup",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"StartupObserved\")].status",

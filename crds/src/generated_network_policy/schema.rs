@@ -1,7 +1,7 @@
 //! The definition of GeneratedNetworkPolicy, put together by hand.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde_json::{Value, json};
 
 use super::{GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus, Review};
@@ -198,6 +198,20 @@ fn selector(description: &str) -> Value {
                         "message": "values is required for In/NotIn and forbidden for Exists/DoesNotExist",
                     }],
                 },
+            },
+        },
+    })
+}
+
+/// The rules that stand for one that was reviewed: what a NetworkPolicy's own schema checks once it is applied.
+pub(super) fn replacement(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array", "maxItems": 100,
+        "items": {
+            "type": "object",
+            "properties": {
+                "peers": {"type": "array", "maxItems": 100, "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+                "ports": {"type": "array", "maxItems": 100, "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
             },
         },
     })
