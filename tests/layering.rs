@@ -54,12 +54,14 @@ const IO: [&str; 12] = [
 ];
 
 /// Folders of source, what they may not name, and the modules under them that may.
-const SOURCES: [(&str, &[&str], &[&str]); 4] = [
+const SOURCES: [(&str, &[&str], &[&str]); 5] = [
     ("crds/src", &IO, &[]),
     ("policy/src", &IO, &[]),
     ("recorder/src", &["aya", "aya_obj"], &["kernel"]),
     // The edges, where they come to be: what talks to a cluster.
     ("recorder/src", &["kube"], &["agent", "controller"]),
+    // Label selectors are kube's, too.
+    ("kubectl-runtimemap/src", &["kube"], &["cluster", "selection"]),
 ];
 
 fn workspace() -> PathBuf {

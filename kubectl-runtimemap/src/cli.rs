@@ -1,204 +1,98 @@
 //! The command line: flags as they are given, then a checked plan, then the act.
 
+mod flags;
 mod plan;
 
 use std::{
     ffi::OsString,
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{CommandFactory, Parser, error::ErrorKind};
 
-use crate::{escape, export, page::Screen, show};
+use crate::{
+    apply, cluster::Failure, completion, diff, escape, export, graph, page::Screen, patch, relearn, show, simulate, status, version,
+};
+use flags::Cli;
 use plan::Plan;
 
-/// Shows what runtimemap learned and turns it into policies.
-#[derive(Debug, Parser)]
-#[command(name = "kubectl-runtimemap", bin_name = "kubectl runtimemap", version, max_term_width = 100)]
-#[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
-struct Cli {
-    #[command(subcommand)]
-    verb: Verb,
+pub(crate) use flags::{DryRun, GraphFormat, Part};
+
+/// What a gate found to be different, cut or not well.
+const FOUND: u8 = 1;
+/// What a gate exits with when it could not look.
+const FAILED_TO_LOOK: u8 = 2;
+
+/// What is said: on standard output, on standard error, and by the exit code.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// For standard output.
+    pub(crate) text: String,
+    /// For standard error: what a person must know, each with what it is in front.
+    pub(crate) remarks: Vec<String>,
+    /// Whether a gate found something: exit code 1.
+    pub(crate) found: bool,
 }
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Show(ShowFlags),
-    /// Network policies made from what was seen
-    #[command(subcommand, arg_required_else_help = true, disable_help_subcommand = true)]
-    Policy(PolicyVerb),
-    /// Seccomp filters made from what was seen
-    #[command(subcommand, arg_required_else_help = true, disable_help_subcommand = true)]
-    Seccomp(SeccompVerb),
+impl From<String> for Report {
+    fn from(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
 }
 
-#[derive(Debug, Subcommand)]
-enum PolicyVerb {
-    Export(PolicyExportFlags),
-}
-
-#[derive(Debug, Subcommand)]
-enum SeccompVerb {
-    Export(SeccompExportFlags),
-}
-
-/// Which objects
-#[derive(Debug, Args)]
-struct ObjectFlags {
-    /// Objects to take, by the name of the object or of the workload [default: all]
-    #[arg(value_name = "NAME|KIND/NAME")]
-    names: Vec<String>,
-    /// File that `runtimemap-recorder record` wrote; - for standard input; may be given several times
-    #[arg(short = 'f', long = "filename", value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// Only objects of this namespace
-    #[arg(short, long, value_name = "NAMESPACE")]
-    namespace: Option<String>,
-    /// Objects of all namespaces, as without -n
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    all_namespaces: bool,
-    /// Taken only to say that they cannot be followed yet.
-    #[command(flatten)]
-    cluster: ClusterFlags,
-}
-
-#[derive(Debug, Args)]
-struct ClusterFlags {
-    #[arg(long, hide = true)]
-    context: Option<String>,
-    #[arg(long, hide = true)]
-    kubeconfig: Option<String>,
-}
-
-/// Show what a workload runs, reads and writes, whom it talks to, and what it needs of the kernel
-///
-/// What the recording lacks comes first, as warnings. Long lists are shortened; --only and -o wide show all of a list.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  # What a recorded command does
-  kubectl runtimemap show -f nginx.yaml
-
-  # Every file, with when and by which pod it was first opened
-  kubectl runtimemap show -f nginx.yaml --only files -o wide
-
-  # One container of one workload
-  kubectl runtimemap show -f shop.yaml deployment/web --container proxy")]
-struct ShowFlags {
-    #[command(flatten)]
-    objects: ObjectFlags,
-    /// Only this container
-    #[arg(short, long, value_name = "NAME")]
-    container: Option<String>,
-    /// Only these parts, all of each
-    #[arg(long, value_name = "PART", value_delimiter = ',')]
-    only: Vec<Part>,
-    /// Format: wide adds the evidence (first seen, by which pod, from where); yaml, json and name print the objects
-    #[arg(short, long, value_name = "FORMAT")]
-    output: Option<Format>,
-}
-
-/// Write the network policies, ready for `kubectl apply -f -`
-///
-/// What a reviewer should know stands above each policy as a comment. Read it first: a policy allows what was seen, and
-/// cuts what was not.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  # To look at
-  kubectl runtimemap policy export -f shop.yaml deployment/web
-
-  # As files for a repository
-  kubectl runtimemap policy export -f shop.yaml --output policies")]
-struct PolicyExportFlags {
-    #[command(flatten)]
-    objects: ObjectFlags,
-    /// Directory to write NAMESPACE.NAME.yaml into, one for each policy; - for standard output
-    #[arg(long, value_name = "DIR", default_value = "-")]
-    output: PathBuf,
-}
-
-/// Write a seccomp filter as the OCI JSON that kubelets read
-///
-/// On standard output comes one filter. With --output all come as the files that a pod's
-/// localhostProfile names, so that DIR can be the kubelet's seccomp directory:
-///   runtimemap/NAMESPACE/NAME.json            the pod's filter, or that of the only container
-///   runtimemap/NAMESPACE/NAME-CONTAINER.json  one for each container where there are several
-#[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
-#[command(after_help = "Examples:
-  # The filter of a recorded command
-  kubectl runtimemap seccomp export -f nginx.yaml > nginx.json
-
-  # All filters, as a kubelet wants them
-  kubectl runtimemap seccomp export -f shop.yaml --output /var/lib/kubelet/seccomp")]
-struct SeccompExportFlags {
-    #[command(flatten)]
-    objects: ObjectFlags,
-    /// Filter of this container
-    #[arg(short, long, value_name = "NAME")]
-    container: Option<String>,
-    /// Filter of the whole pod
-    #[arg(long, conflicts_with = "container")]
-    pod: bool,
-    /// Directory to write files into; - for standard output
-    #[arg(long, value_name = "DIR", default_value = "-")]
-    output: PathBuf,
-}
-
-/// A part of the summary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
-    /// Programs
-    Execs,
-    /// Files read and written
-    Files,
-    /// Capabilities
-    Caps,
-    /// System calls
-    Syscalls,
-    /// Peers and listening ports
-    Network,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Wide,
-    Yaml,
-    Json,
-    Name,
-}
-
-/// Does what the arguments say, the program's name first. Exit codes are kubectl's: 0, or 1 for whatever went wrong.
+/// Does what the arguments say, the program's name first. Exit codes are kubectl's: 0, or 1 for whatever went wrong; of diff, simulate
+/// and status 1 is what they found, and 2 that they could not look.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let outcome = match Cli::try_parse_from(args) {
-        Ok(Cli { verb }) => Plan::check(verb).and_then(|plan| act(&plan)),
-        Err(error) => return usage(&error),
+    let args: Vec<OsString> = args.into_iter().collect();
+    let gate = is_gate(&args);
+    let outcome = match Cli::try_parse_from(&args) {
+        Ok(cli) => Plan::check(cli).and_then(|plan| act(&plan)),
+        Err(error) => return usage(&error, gate),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(found) => ExitCode::from(if found { FOUND } else { 0 }),
         Err(error) if closed_early(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // One line, and nothing in it that a file's content could have planted. A closed standard error leaves nobody to tell.
-            let _ = writeln!(io::stderr(), "error: {}", escape::line(&format!("{error:#}")));
-            ExitCode::FAILURE
+            // Nothing in it that a file's content could have planted. A closed standard error leaves nobody to tell.
+            let text = format!("{error:#}");
+            let prefix = if error.downcast_ref::<Failure>().is_some() || text.starts_with("Error from server") { "" } else { "error: " };
+            let _ = writeln!(io::stderr(), "{prefix}{}", escape::line(&text));
+            ExitCode::from(if gate { FAILED_TO_LOOK } else { 1 })
         }
     }
 }
 
-fn act(plan: &Plan) -> anyhow::Result<()> {
-    match plan {
-        Plan::Show(plan) => write(&show::show(plan, Screen::of_stdout())?),
-        Plan::PolicyExport(plan) => deliver(&export::policies(plan)?),
-        Plan::SeccompExport(plan) => deliver(&export::filters(plan)?),
-    }
+/// Whether the verb is one whose exit code 1 is an answer.
+fn is_gate(args: &[OsString]) -> bool {
+    let words: Vec<&str> = args.iter().skip(1).filter_map(|arg| arg.to_str()).filter(|arg| !arg.starts_with('-')).take(2).collect();
+    matches!(words.as_slice(), ["diff" | "status", ..] | ["policy", "simulate"])
 }
 
-fn deliver(result: &export::Exported) -> anyhow::Result<()> {
-    for remark in &result.remarks {
+/// Carries a plan out. Whether a gate found something.
+fn act(plan: &Plan) -> anyhow::Result<bool> {
+    let report = match plan {
+        Plan::Show(plan) => show::show(plan, Screen::of_stdout(), &mut |text| write(text))?,
+        Plan::Diff(plan) => diff::diff(plan, Screen::of_stdout())?,
+        Plan::PolicyApply(plan) => apply::apply(plan)?,
+        Plan::PolicyUndo(plan) => apply::undo(plan)?,
+        Plan::PolicyExport(plan) => export::policies(plan)?,
+        Plan::PolicySimulate(plan) => simulate::simulate(plan, Screen::of_stdout())?,
+        Plan::SeccompExport(plan) => export::filters(plan)?,
+        Plan::SeccompPatch(plan) => patch::patch(plan, Screen::of_stdout())?,
+        Plan::Graph(plan) => graph::graph(plan)?,
+        Plan::Status(plan) => status::status(plan, Screen::of_stdout())?,
+        Plan::Relearn(plan) => relearn::relearn(plan)?,
+        Plan::Completion(plan) => completion::completion(plan)?,
+        Plan::Complete(words) => completion::complete(&mut Cli::command(), words).into(),
+        Plan::Options => options().into(),
+        Plan::Version(plan) => version::version(plan)?,
+    };
+    for remark in &report.remarks {
         let _ = writeln!(io::stderr(), "{}", escape::line(remark));
     }
-    write(&result.text)
+    write(&report.text)?;
+    Ok(report.found)
 }
 
 fn write(text: &str) -> anyhow::Result<()> {
@@ -212,13 +106,24 @@ fn closed_early(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// The flags that every verb takes.
+fn options() -> String {
+    let flags = Cli::command().mut_args(|arg| if arg.is_global_set() { arg.hide(false) } else { arg.hide(true) });
+    let help = flags.disable_help_flag(true).disable_version_flag(true).help_template("{options}").render_help().to_string();
+    format!("The following options can be passed to any command:\n\n{}\n", help.trim_end())
+}
+
 /// Help, version, or what is wrong with the arguments.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error, gate: bool) -> ExitCode {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // As kubectl does without a verb: help is no failure.
         let _ = write(&error.render().to_string());
         return ExitCode::SUCCESS;
     }
     let _ = error.print();
-    if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    match (error.use_stderr(), gate) {
+        (false, _) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::FAILURE,
+        (true, true) => ExitCode::from(FAILED_TO_LOOK),
+    }
 }

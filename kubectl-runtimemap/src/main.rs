@@ -1,13 +1,29 @@
 //! `kubectl runtimemap`: shows, and turns into policies, what runtimemap learned.
 
+mod apply;
 mod cli;
+mod cluster;
+mod completion;
+mod diff;
 mod escape;
 mod export;
+mod graph;
+mod in_force;
+mod input;
+mod manifests;
 mod map;
 mod page;
+mod patch;
+mod recorded;
+mod relearn;
+mod rules;
 mod selection;
 mod show;
+mod simulate;
 mod source;
+mod status;
+mod template;
+mod version;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,7 @@
 //! What is known of one workload: its objects, whichever of them there are.
 
+use std::collections::HashMap;
+
 use runtimemap_crds::{
     ApplicationProfile, GeneratedNetworkPolicy, NetworkNeighborhood, Object, ProfileStatus, SeccompProfile, WorkloadReference,
 };
@@ -19,12 +21,16 @@ pub(crate) struct Map {
 /// kind and name begins another map: which of the two is right is not ours to say.
 pub(crate) fn assemble(objects: impl IntoIterator<Item = Object>) -> Vec<Map> {
     let mut maps: Vec<Map> = Vec::new();
+    // Where the maps of a namespace and name are.
+    let mut places: HashMap<(String, String), Vec<usize>> = HashMap::new();
     for object in objects {
         let namespace = object.metadata().namespace.clone().unwrap_or_default();
         let name = object.name().to_owned();
-        match maps.iter_mut().find(|map| map.namespace == namespace && map.name == name && !map.holds(object.kind())) {
-            Some(map) => map.put(object),
+        let known = places.entry((namespace.clone(), name.clone())).or_default();
+        match known.iter().copied().find(|&place| !maps[place].holds(object.kind())) {
+            Some(place) => maps[place].put(object),
             None => {
+                known.push(maps.len());
                 let mut map = Map { namespace, name, ..Map::default() };
                 map.put(object);
                 maps.push(map);
@@ -45,7 +51,13 @@ impl Map {
     }
 
     fn holds(&self, kind: &str) -> bool {
-        self.objects().any(|object| object.kind() == kind)
+        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp } = self;
+        match kind {
+            "ApplicationProfile" => profile.is_some(),
+            "NetworkNeighborhood" => neighborhood.is_some(),
+            GeneratedNetworkPolicy::KIND => policy.is_some(),
+            _ => seccomp.is_some(),
+        }
     }
 
     /// Leaves only the object of this kind.
@@ -60,7 +72,8 @@ impl Map {
 
     /// Whether it has no object.
     pub(crate) fn is_empty(&self) -> bool {
-        self.objects().next().is_none()
+        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp } = self;
+        profile.is_none() && neighborhood.is_none() && policy.is_none() && seccomp.is_none()
     }
 
     /// Its objects.

@@ -30,9 +30,13 @@ impl Screen {
     /// That of standard output. NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM are honoured.
     pub(crate) fn of_stdout() -> Self {
         let stdout = io::stdout();
-        let colour = AutoStream::choice(&stdout) != ColorChoice::Never;
         let width = if stdout.is_terminal() { terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0) } else { None };
-        Self { width, colour }
+        Self { width, colour: AutoStream::choice(&stdout) != ColorChoice::Never }
+    }
+
+    /// That of standard error, where questions are asked.
+    pub(crate) fn of_stderr() -> Self {
+        Self { width: None, colour: AutoStream::choice(&io::stderr()) != ColorChoice::Never }
     }
 }
 
@@ -43,6 +47,12 @@ pub(crate) enum Style {
     Heading,
     Warning,
     Faint,
+    /// Of a diff: only in the first.
+    Removed,
+    /// Only in the second.
+    Added,
+    /// Where in the text.
+    Hunk,
 }
 
 impl Style {
@@ -53,6 +63,9 @@ impl Style {
             Self::Heading => Some(1),
             Self::Warning => Some(33),
             Self::Faint => Some(2),
+            Self::Removed => Some(31),
+            Self::Added => Some(32),
+            Self::Hunk => Some(36),
         }
     }
 }
@@ -106,6 +119,13 @@ impl Page {
     pub(crate) fn blank(&mut self) {
         if !self.text.is_empty() {
             self.text.push('\n');
+        }
+    }
+
+    /// A table of its own, as kubectl prints one.
+    pub(crate) fn plain_table(&mut self, table: &Table) {
+        for (style, line) in table.lines(self.screen.width) {
+            self.styled(style, &line);
         }
     }
 

@@ -1,9 +1,16 @@
 //! Which objects are meant.
 
-use anyhow::bail;
+mod labels;
+
+use anyhow::{Context, bail};
 use runtimemap_crds::GROUP;
 
 use crate::map::Map;
+
+/// Whether a text is a label selector, or what is wrong with it.
+pub(crate) fn check_labels(text: &str) -> anyhow::Result<()> {
+    labels::parse(text).map(|_| ()).with_context(|| format!("unable to parse the selector {text:?}"))
+}
 
 /// Namespace and names that were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +19,8 @@ pub(crate) struct Selection {
     pub(crate) namespace: Option<String>,
     /// Empty means everything.
     pub(crate) names: Vec<Name>,
+    /// Label selector as it was given; empty for any.
+    pub(crate) labels: String,
 }
 
 /// `NAME` or `KIND/NAME`.
@@ -59,6 +68,24 @@ impl Name {
         Ok(Self { kind, name: name.to_owned(), text: text.to_owned() })
     }
 
+    /// The name alone, without a kind.
+    pub(crate) fn bare(&self) -> &str {
+        &self.name
+    }
+
+    /// The kind of workload that is meant, in lower case, without a group.
+    pub(crate) fn workload_kind(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Workload(kind) => Some(kind),
+            Kind::Any | Kind::Object(_) => None,
+        }
+    }
+
+    /// As it was given.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The part of the map that is meant, if any is.
     fn of(&self, map: &Map) -> Option<Map> {
         let workload = map.workload();
@@ -83,9 +110,10 @@ impl Selection {
             Some(namespace) => maps.into_iter().filter(|map| map.namespace == *namespace).collect(),
             None => maps,
         };
-        if let (true, Some(namespace)) = (maps.is_empty(), &self.namespace) {
+        if let (true, Some(namespace)) = (maps.is_empty() && all > 0, &self.namespace) {
             bail!("nothing in namespace {namespace:?}, and {all} in others; give another one with -n, or -A for all of them");
         }
+        let maps = labels::matching(maps, &self.labels)?;
         if self.names.is_empty() {
             return Ok(maps);
         }
@@ -129,7 +157,7 @@ mod tests {
 
     fn chosen(namespace: Option<&str>, names: &[&str]) -> Result<Vec<(String, usize)>, String> {
         let names = names.iter().map(|name| Name::parse(name)).collect::<anyhow::Result<_>>().map_err(|error| error.to_string())?;
-        let selection = Selection { namespace: namespace.map(str::to_owned), names };
+        let selection = Selection { namespace: namespace.map(str::to_owned), names, labels: String::new() };
         let maps = selection.of(maps()).map_err(|error| error.to_string())?;
         Ok(maps.into_iter().map(|map| (map.name.clone(), map.objects().count())).collect())
     }

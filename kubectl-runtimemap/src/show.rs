@@ -8,35 +8,45 @@ mod objects;
 mod opens;
 mod place;
 mod programs;
+mod rows;
 mod syscalls;
 mod wording;
 
 use std::collections::BTreeSet;
 
 use anyhow::bail;
+use k8s_openapi::jiff::Timestamp;
 use runtimemap_crds::{ContainerNeighborhood, ContainerProfile};
 
 use crate::{
-    cli::Part,
-    map::{Map, assemble},
+    cli::{Part, Report},
+    cluster::{Cluster, Event, Failure, Kinds, NEIGHBORHOODS, PROFILES, Query, Resource},
+    input::{Input, Learned, Scope},
+    map::Map,
     page::{Page, Screen},
-    selection::Selection,
-    source::Source,
 };
+use rows::{Listing, Look};
 
+pub(crate) use network::{peer, port};
 pub(crate) use objects::Objects;
-pub(crate) use wording::warnings;
+pub(crate) use opens::is_written;
+pub(crate) use programs::quoted;
+pub(crate) use wording::{count, origin, warnings};
+
+/// Workloads of a file that are shown in full without being named; of more there is a list.
+const FEW: usize = 5;
 
 /// What to show.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Show {
-    pub(crate) sources: Vec<Source>,
-    pub(crate) selection: Selection,
+    pub(crate) input: Input,
     pub(crate) content: Content,
+    pub(crate) watch: bool,
+    pub(crate) no_headers: bool,
 }
 
 /// For whom.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Content {
     Summary(View),
     Objects(Objects),
@@ -64,17 +74,92 @@ impl View {
     }
 }
 
-/// The text to print.
-pub(crate) fn show(plan: &Show, screen: Screen) -> anyhow::Result<String> {
-    let Show { sources, selection, content } = plan;
-    let mut all = Vec::new();
-    for source in sources {
-        all.extend(source.read()?);
+/// Shows it. A long list goes to `write` page by page; what is left is in the report.
+pub(crate) fn show(plan: &Show, screen: Screen, write: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<Report> {
+    let Show { input, content, watch, no_headers } = plan;
+    let view = match content {
+        Content::Objects(format) => {
+            let Learned { maps, remarks, .. } = input.read(Kinds::ALL)?;
+            return Ok(Report { text: format.text(&maps)?, remarks, found: false });
+        }
+        Content::Summary(view) => view,
+    };
+    let whole = view.container.is_none() && view.parts.is_empty() && input.names.is_empty();
+    let look =
+        Look { namespaces: input.scope == Scope::All || input.is_files(), wide: view.wide, no_headers: *no_headers, no_peers: false };
+    if (whole || *watch) && !input.is_files() {
+        return list(&input.connect()?, input, look, *watch, write);
     }
-    let maps = selection.of(assemble(all))?;
-    match content {
-        Content::Objects(format) => format.text(&maps),
-        Content::Summary(view) => summary(&maps, view, screen),
+    let Learned { maps, remarks, .. } = input.read(Kinds::ALL)?;
+    let text = if whole && maps.len() > FEW {
+        let now = Timestamp::now();
+        let cells: Vec<_> = maps.iter().map(|map| rows::cells(map, now)).collect();
+        Listing::new(look, now).lines(&cells)
+    } else {
+        summary(&maps, view, screen)?
+    };
+    Ok(Report { text, remarks, found: false })
+}
+
+/// The list of a cluster: never more than a page of it in memory.
+fn list(
+    cluster: &Cluster,
+    input: &Input,
+    look: Look,
+    watch: bool,
+    write: &mut dyn FnMut(&str) -> anyhow::Result<()>,
+) -> anyhow::Result<Report> {
+    let selection = input.selection(Some(cluster));
+    let fields = match input.names.as_slice() {
+        [] => String::new(),
+        [name] => format!("spec.workload.name={}", name.bare()),
+        _ => bail!("one workload or all of them can be watched: give one name, or none"),
+    };
+    let query = Query { namespace: selection.namespace.as_deref(), labels: &selection.labels, fields: &fields };
+    // Whoever may not read profiles may still see the network.
+    let mut resource: &Resource = &PROFILES;
+    let mut pages = cluster.rows(resource, query);
+    let first = match pages.page() {
+        Err(failure) if failure.is_forbidden() => {
+            resource = &NEIGHBORHOODS;
+            pages = cluster.rows(resource, query);
+            pages.page().map_err(|_| failure)
+        }
+        first => first,
+    };
+    let mut page = first.map_err(not_installed)?;
+    let mut listing = Listing::new(Look { no_peers: *resource == PROFILES, ..look }, Timestamp::now());
+    let mut any = false;
+    while let Some(cells) = page {
+        if !cells.is_empty() {
+            any = true;
+            write(&listing.lines(&cells))?;
+        }
+        page = pages.page()?;
+    }
+    let mut report = Report::default();
+    if !any {
+        let place = selection.namespace.as_ref().map_or_else(String::new, |namespace| format!(" in {namespace} namespace"));
+        report.remarks.push(format!("No workload was learned{place}."));
+    }
+    if watch {
+        let version = pages.version.clone();
+        cluster.watch(resource, query, &version, |event| match event {
+            Event::Row(cells) => write(&listing.lines(&[cells])),
+            Event::Deleted(cells) => write(&listing.lines(&[cells]).replace('\n', "   (deleted)\n")),
+        })?;
+    }
+    Ok(report)
+}
+
+/// A cluster without our kinds answers as if a path were mistyped.
+fn not_installed(failure: Failure) -> anyhow::Error {
+    if failure.is_not_found() {
+        anyhow::anyhow!(
+            "the cluster has no applicationprofiles.runtimemap.io: runtimemap is not installed there; `kubectl runtimemap status` says more"
+        )
+    } else {
+        failure.into()
     }
 }
 

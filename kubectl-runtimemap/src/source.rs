@@ -38,16 +38,7 @@ impl fmt::Display for Source {
 impl Source {
     /// All its objects, in their order.
     pub(crate) fn read(&self) -> anyhow::Result<Vec<Object>> {
-        let text = match self {
-            Self::Stdin => self.text(io::stdin().lock())?,
-            Self::File(path) => {
-                if path.is_dir() {
-                    bail!("failed to read {self}: it is a directory; give the files in it, each with -f");
-                }
-                let file = File::open(path).with_context(|| format!("failed to open {self}"))?;
-                self.text(file)?
-            }
-        };
+        let text = self.text()?;
         match yaml::from_stream(&text) {
             Ok(objects) => Ok(objects),
             Err(yaml::ReadError::Empty) => bail!("{self} holds no object; write one with `runtimemap-recorder record --output FILE`"),
@@ -72,7 +63,21 @@ impl Source {
         Ok(objects)
     }
 
-    fn text(&self, reader: impl Read) -> anyhow::Result<String> {
+    /// All its text.
+    pub(crate) fn text(&self) -> anyhow::Result<String> {
+        match self {
+            Self::Stdin => self.limited(io::stdin().lock()),
+            Self::File(path) => {
+                if path.is_dir() {
+                    bail!("failed to read {self}: it is a directory; give the files in it, each with -f");
+                }
+                let file = File::open(path).with_context(|| format!("failed to open {self}"))?;
+                self.limited(file)
+            }
+        }
+    }
+
+    fn limited(&self, reader: impl Read) -> anyhow::Result<String> {
         let mut bytes = Vec::new();
         // One byte more than what may be read tells a stream that is too long; the rest of it stays where it is.
         let limit = yaml::MAX_BYTES as u64 + 1;
@@ -108,7 +113,7 @@ mod tests {
     use super::*;
 
     fn error(reader: impl Read) -> String {
-        Source::Stdin.text(reader).unwrap_err().to_string()
+        Source::Stdin.limited(reader).unwrap_err().to_string()
     }
 
     #[test]

@@ -4,81 +4,166 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::{ClusterFlags, Format, ObjectFlags, PolicyExportFlags, PolicyVerb, SeccompExportFlags, SeccompVerb, ShowFlags, Verb};
+use super::flags::{
+    ApplyFlags, Cli, CompletionVerb, DiffFlags, DryRun, FilterFormat, GraphFlags, ObjectFlags, PolicyExportFlags, PolicyVerb, RelearnFlags,
+    ScopeFlags, SeccompExportFlags, SeccompPatchFlags, SeccompVerb, ShowFlags, SimulateFlags, StatusFlags, UndoFlags, Verb, VersionFlags,
+};
 use crate::{
+    apply::{Apply, Undo},
+    cluster::Connection,
+    completion::Completion,
+    diff::{Diff, Other},
     export::{Destination, Filter, PolicyExport, SeccompExport},
-    selection::{Name, Selection},
+    graph::Graph,
+    input::{Input, Scope},
+    patch::Patch,
+    relearn::Relearn,
+    selection::Name,
     show::{Content, Objects, Show, View},
+    simulate::Simulate,
     source::Source,
+    status::Status,
+    version::Version,
 };
 
 /// What to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Plan {
     Show(Show),
+    Diff(Diff),
+    PolicyApply(Apply),
+    PolicyUndo(Undo),
     PolicyExport(PolicyExport),
+    PolicySimulate(Simulate),
     SeccompExport(SeccompExport),
+    SeccompPatch(Patch),
+    Graph(Graph),
+    Status(Status),
+    Relearn(Relearn),
+    Completion(Completion),
+    Complete(Vec<String>),
+    Options,
+    Version(Version),
 }
 
 impl Plan {
-    pub(super) fn check(verb: Verb) -> anyhow::Result<Self> {
-        match verb {
-            Verb::Show(flags) => show(flags).map(Self::Show),
+    pub(super) fn check(cli: Cli) -> anyhow::Result<Self> {
+        let Cli { verb, connection } = cli;
+        Ok(match verb {
+            Verb::Show(flags) => Self::Show(show(flags, connection)?),
+            Verb::Diff(flags) => Self::Diff(diff(flags, connection)?),
+            Verb::Policy(PolicyVerb::Apply(flags)) => Self::PolicyApply(apply(flags, connection)?),
+            Verb::Policy(PolicyVerb::Undo(UndoFlags { names, scope, dry_run })) => {
+                Self::PolicyUndo(Undo { input: self::scope(scope, &names, connection)?, dry_run })
+            }
             Verb::Policy(PolicyVerb::Export(PolicyExportFlags { objects, output })) => {
-                let (sources, selection) = self::objects(objects)?;
-                Ok(Self::PolicyExport(PolicyExport { sources, selection, destination: destination(output)? }))
+                Self::PolicyExport(PolicyExport { input: input(objects, connection)?, destination: destination(output)? })
             }
-            Verb::Seccomp(SeccompVerb::Export(SeccompExportFlags { objects, container, pod, output })) => {
-                let (sources, selection) = self::objects(objects)?;
-                let filter = match (container, pod) {
-                    (Some(container), _) => Filter::Container(container),
-                    (None, true) => Filter::Pod,
-                    (None, false) => Filter::Any,
-                };
-                Ok(Self::SeccompExport(SeccompExport { sources, selection, filter, destination: destination(output)? }))
+            Verb::Policy(PolicyVerb::Simulate(SimulateFlags { objects, policies, denied, output })) => {
+                Self::PolicySimulate(Simulate { input: input(objects, connection)?, policies, denied, json: output.is_some() })
             }
-        }
+            Verb::Seccomp(SeccompVerb::Export(flags)) => Self::SeccompExport(seccomp_export(flags, connection)?),
+            Verb::Seccomp(SeccompVerb::Patch(SeccompPatchFlags { objects, apply, yes })) => {
+                Self::SeccompPatch(Patch { input: input(objects, connection)?, apply, yes })
+            }
+            Verb::Graph(GraphFlags { objects, format }) => Self::Graph(Graph { input: input(objects, connection)?, format }),
+            Verb::Status(StatusFlags { output }) => Self::Status(Status { connection, json: output.is_some() }),
+            Verb::Relearn(RelearnFlags { names, scope, dry_run }) => {
+                Self::Relearn(Relearn { input: self::scope(scope, &names, connection)?, dry_run })
+            }
+            Verb::Completion(verb) => Self::Completion(match verb {
+                CompletionVerb::Install { directory } => Completion::Install(directory),
+                CompletionVerb::Bash => Completion::Bash,
+                CompletionVerb::Zsh => Completion::Zsh,
+                CompletionVerb::Fish => Completion::Fish,
+            }),
+            Verb::Options => Self::Options,
+            Verb::Version(VersionFlags { client, output }) => Self::Version(Version { connection, client, json: output.is_some() }),
+            Verb::Complete { words } => Self::Complete(words),
+        })
     }
 }
 
-fn show(flags: ShowFlags) -> anyhow::Result<Show> {
-    let ShowFlags { objects, container, only, output } = flags;
-    let (sources, selection) = self::objects(objects)?;
-    let format = match output {
-        Some(Format::Yaml) => Some(Objects::Yaml),
-        Some(Format::Json) => Some(Objects::Json),
-        Some(Format::Name) => Some(Objects::Name),
-        Some(Format::Wide) | None => None,
-    };
+fn show(flags: ShowFlags, connection: Connection) -> anyhow::Result<Show> {
+    let ShowFlags { objects, container, only, output, watch, no_headers } = flags;
+    let input = input(objects, connection)?;
+    if watch && input.is_files() {
+        bail!("--watch follows a cluster, and a file does not change: leave -f or --watch out");
+    }
+    let format = output.as_deref().map(Objects::parse).transpose()?.flatten();
     let content = match format {
         Some(_) if container.is_some() || !only.is_empty() => {
-            bail!(
-                "--container and --only choose parts of the readable summary; -o yaml, json and name print whole objects: leave one of them out"
-            )
+            bail!("--container and --only choose parts of the readable summary; other formats print whole objects: leave one of them out")
         }
+        Some(_) if watch => bail!("--watch prints lines of the list, and -o prints whole objects: leave one of them out"),
         Some(format) => Content::Objects(format),
-        None => Content::Summary(View { container, parts: only, wide: output == Some(Format::Wide) }),
+        None => Content::Summary(View { container, parts: only, wide: output.is_some() }),
     };
-    Ok(Show { sources, selection, content })
+    Ok(Show { input, content, watch, no_headers })
 }
 
-fn objects(flags: ObjectFlags) -> anyhow::Result<(Vec<Source>, Selection)> {
-    // Without --namespace all of them are taken anyway.
-    let ObjectFlags { names, files, namespace, all_namespaces: _, cluster: ClusterFlags { context, kubeconfig } } = flags;
-    for (flag, value) in [("--context", context), ("--kubeconfig", kubeconfig)] {
-        if value.is_some() {
-            bail!("{flag} names a cluster, and this version reads files only: give -f FILE, written by `runtimemap-recorder record`");
+fn diff(flags: DiffFlags, connection: Connection) -> anyhow::Result<Diff> {
+    let DiffFlags { objects, manifests, kustomize, against, against_namespace, only, output } = flags;
+    let input = input(objects, connection)?;
+    let other = match (manifests.as_slice(), kustomize, against, against_namespace) {
+        ([_, ..], ..) => Other::Manifests(manifests),
+        ([], Some(directory), ..) => Other::Kustomize(directory),
+        ([], None, Some(file), _) => Other::Recording(Source::from(file)),
+        ([], None, None, Some(namespace)) => Other::Namespace(namespace),
+        ([], None, None, None) if input.is_files() => {
+            bail!("nothing to compare the file with: give --manifests PATH, -k DIR or --against FILE")
         }
+        ([], None, None, None) => Other::Live,
+    };
+    if matches!(other, Other::Namespace(_)) && !matches!(input.scope, Scope::Named(_)) {
+        bail!("--against-namespace compares two namespaces: give the first with -n");
     }
+    Ok(Diff { input, other, only, json: output.is_some() })
+}
+
+fn apply(flags: ApplyFlags, connection: Connection) -> anyhow::Result<Apply> {
+    let ApplyFlags { objects, yes, dry_run, force_conflicts, allow_incomplete, review_all, plan_out, plan } = flags;
+    let input = input(objects, connection)?;
+    if dry_run != DryRun::None && plan_out.is_some() {
+        bail!("--plan-out applies nothing by itself: leave --dry-run out");
+    }
+    if plan.is_none() && input.names.is_empty() && input.labels.is_empty() && input.scope == Scope::Default && !input.is_files() {
+        bail!("nothing to apply: name workloads, or give -l, -n, -A or -f");
+    }
+    Ok(Apply { input, yes, dry_run, force_conflicts, allow_incomplete, review_all, plan_out, plan })
+}
+
+fn seccomp_export(flags: SeccompExportFlags, connection: Connection) -> anyhow::Result<SeccompExport> {
+    let SeccompExportFlags { objects, container, pod, audit, format, output } = flags;
+    let filter = match (container, pod) {
+        (Some(container), _) => Filter::Container(container),
+        (None, true) => Filter::Pod,
+        (None, false) => Filter::Any,
+    };
+    let operator = format == FilterFormat::Spo;
+    Ok(SeccompExport { input: input(objects, connection)?, filter, audit, operator, destination: destination(output)? })
+}
+
+fn input(flags: ObjectFlags, connection: Connection) -> anyhow::Result<Input> {
+    let ObjectFlags { names, files, scope } = flags;
     let sources: Vec<Source> = files.into_iter().map(Source::from).collect();
-    if sources.is_empty() {
-        bail!("nothing to read: give -f FILE, written by `runtimemap-recorder record`, or -f - for standard input");
-    }
     if sources.iter().filter(|source| **source == Source::Stdin).count() > 1 {
         bail!("standard input can be read only once: give -f - once");
     }
+    Ok(Input { sources, ..self::scope(scope, &names, connection)? })
+}
+
+fn scope(flags: ScopeFlags, names: &[String], connection: Connection) -> anyhow::Result<Input> {
+    let ScopeFlags { namespace, all_namespaces, selector } = flags;
+    let scope = match namespace {
+        Some(namespace) => Scope::Named(namespace),
+        None if all_namespaces => Scope::All,
+        None => Scope::Default,
+    };
+    // A selector that is none is found before anything is read.
+    crate::selection::check_labels(&selector)?;
     let names = names.iter().map(|name| Name::parse(name)).collect::<Result<_, _>>()?;
-    Ok((sources, Selection { namespace, names }))
+    Ok(Input { sources: Vec::new(), scope, names, labels: selector, connection })
 }
 
 fn destination(output: PathBuf) -> anyhow::Result<Destination> {
@@ -96,11 +181,11 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::*;
-    use crate::cli::{Cli, Part};
+    use crate::cli::Part;
 
     fn plan(line: &str) -> Result<Plan, String> {
         let cli = Cli::try_parse_from(std::iter::once("kubectl-runtimemap").chain(line.split(' '))).map_err(|error| error.to_string())?;
-        Plan::check(cli.verb).map_err(|error| error.to_string())
+        Plan::check(cli).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -113,24 +198,33 @@ mod tests {
         let view = View { container: Some("web".into()), parts: vec![Part::Files, Part::Caps], wide: true };
         let Ok(Plan::Show(found)) = plan("show -f a.yaml -f - deployment/web -n shop -c web --only files,caps -o wide") else { panic!() };
         assert_eq!(found.content, Content::Summary(view));
-        assert_eq!(found.sources, [Source::File("a.yaml".into()), Source::Stdin]);
-        assert_eq!(found.selection.namespace.as_deref(), Some("shop"));
+        assert_eq!(found.input.sources, [Source::File("a.yaml".into()), Source::Stdin]);
+        assert_eq!(found.input.scope, Scope::Named("shop".into()));
         let Ok(Plan::SeccompExport(found)) = plan("seccomp export -f a --container web --output dir") else { panic!() };
         assert_eq!((found.filter, found.destination), (Filter::Container("web".into()), Destination::Directory("dir".into())));
+        let Ok(Plan::PolicyApply(found)) = plan("policy apply web --dry-run=server --context kind") else { panic!() };
+        assert_eq!(found.dry_run, DryRun::Server);
     }
 
     #[test]
     fn a_flag_that_would_do_nothing_is_refused() {
         for (line, expected) in [
-            ("show", "nothing to read"),
-            ("show -f a --context=kind", "--context names a cluster"),
-            ("show -f a --kubeconfig x", "--kubeconfig names a cluster"),
             ("show -f - -f -", "only once"),
             ("show -f a -o yaml --only files", "leave one of them out"),
             ("show -f a -o json -c web", "leave one of them out"),
+            ("show -o yaml --watch", "leave one of them out"),
+            ("show -f a --watch", "a file does not change"),
             ("show -f a -n x -A", "cannot be used with"),
+            ("show -o table", "allowed formats are"),
+            ("show -l a=(", "unable to parse"),
+            ("diff -f a", "nothing to compare"),
+            ("diff web --against-namespace b", "the first with -n"),
+            ("policy apply", "nothing to apply"),
+            ("policy apply web --plan-out a --dry-run", "applies nothing by itself"),
+            ("policy apply web --plan a", "cannot be used with"),
             ("policy export -f a --output yaml", "there is only one format"),
             ("seccomp export -f a --pod -c web", "cannot be used with"),
+            ("seccomp patch -f a --apply", "cannot be used with"),
         ] {
             let error = plan(line).expect_err(line);
             assert!(error.contains(expected), "{line}: {error}");

@@ -5,18 +5,26 @@ use runtimemap_crds::{OciSeccomp, SeccompProfile};
 use runtimemap_policy::seccomp;
 
 use super::{
-    Exported,
     destination::{self, Destination, Document},
-    lacks, read,
+    lacks, operator,
 };
-use crate::{escape, map::Map, selection::Selection, source::Source};
+use crate::{
+    cli::Report,
+    cluster::Kinds,
+    escape,
+    input::{Input, Learned},
+    map::Map,
+};
 
 /// What to export, and where to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SeccompExport {
-    pub(crate) sources: Vec<Source>,
-    pub(crate) selection: Selection,
+    pub(crate) input: Input,
     pub(crate) filter: Filter,
+    /// Log what is not listed, and refuse nothing.
+    pub(crate) audit: bool,
+    /// As an object of the Security Profiles Operator.
+    pub(crate) operator: bool,
     pub(crate) destination: Destination,
 }
 
@@ -40,12 +48,17 @@ struct Placed<'a> {
 }
 
 /// Carries the plan out.
-pub(crate) fn filters(plan: &SeccompExport) -> anyhow::Result<Exported> {
-    let SeccompExport { sources, selection, filter, destination } = plan;
-    let mut maps = read(sources, selection)?;
+pub(crate) fn filters(plan: &SeccompExport) -> anyhow::Result<Report> {
+    let SeccompExport { input, filter, audit, operator, destination } = plan;
+    let Learned { mut maps, remarks: mut withheld, .. } = input.read(Kinds::SECCOMP)?;
     for map in &mut maps {
-        if let (None, Some(profile)) = (&map.seccomp, &map.profile) {
-            map.seccomp = Some(Box::new(seccomp::generate(profile, &seccomp::Options::default())));
+        if *audit && map.profile.is_none() {
+            bail!("{}: there is no ApplicationProfile, which --audit needs to make the filter from", map.title());
+        }
+        if let Some(profile) = &map.profile
+            && (*audit || map.seccomp.is_none())
+        {
+            map.seccomp = Some(Box::new(seccomp::generate(profile, &seccomp::Options { audit: *audit, ..seccomp::Options::default() })));
         }
     }
     let all: Vec<Placed<'_>> = maps.iter().flat_map(|map| map.seccomp.iter().flat_map(|profile| placed(map, profile))).collect();
@@ -61,16 +74,22 @@ pub(crate) fn filters(plan: &SeccompExport) -> anyhow::Result<Exported> {
     }
     let text = match (destination, chosen.as_slice()) {
         (Destination::Directory(directory), chosen) => {
-            let documents = chosen.iter().map(Placed::document).collect::<Result<Vec<_>, _>>()?;
+            let documents = chosen.iter().map(|placed| placed.document(*operator)).collect::<Result<Vec<_>, _>>()?;
             destination::write(directory, &documents)?
         }
-        (Destination::Stdout, [only]) => only.document()?.text,
+        (Destination::Stdout, [only]) => only.document(*operator)?.text,
+        (Destination::Stdout, several) if *operator => {
+            // Objects can stand in one stream; filters cannot.
+            let documents = several.iter().map(|placed| placed.document(true)).collect::<Result<Vec<_>, _>>()?;
+            documents.iter().map(|document| document.text.as_str()).collect::<Vec<_>>().join("---\n")
+        }
         (Destination::Stdout, several) => {
             let choices = several.iter().map(Placed::flags).collect::<Vec<_>>().join("; ");
             bail!("there are {} filters; choose one of: {choices}; or write all of them with --output DIR", several.len())
         }
     };
-    Ok(Exported { text, remarks: remarks(&chosen) })
+    withheld.extend(remarks(&chosen));
+    Ok(Report { text, remarks: withheld, found: false })
 }
 
 /// The filters of one profile. `NAME.json` is the pod's, or that of the only container; others have the container's name, too.
@@ -82,10 +101,15 @@ fn placed<'a>(map: &'a Map, profile: &'a SeccompProfile) -> Vec<Placed<'a>> {
     let pod = profile.spec.pod.as_ref();
     let alone = pod.is_none() && profile.spec.containers.len() == 1;
     let containers = profile.spec.containers.iter().map(|(container, content)| {
-        let file = if alone { format!("{name}.json") } else { format!("{name}-{container}.json") };
+        let file = file_name(name, container, alone);
         place(Filter::Container(container.clone()), content, file)
     });
     pod.map(|content| place(Filter::Pod, content, format!("{name}.json"))).into_iter().chain(containers).collect()
+}
+
+/// The file of a container's filter. `alone` is the only filter of its workload.
+pub(crate) fn file_name(workload: &str, container: &str, alone: bool) -> String {
+    if alone { format!("{workload}.json") } else { format!("{workload}-{container}.json") }
 }
 
 impl Placed<'_> {
@@ -97,7 +121,10 @@ impl Placed<'_> {
         }
     }
 
-    fn document(&self) -> anyhow::Result<Document> {
+    fn document(&self, as_object: bool) -> anyhow::Result<Document> {
+        if as_object {
+            return operator::document(&self.map.namespace, &self.path, self.content);
+        }
         let json = serde_json::to_string_pretty(self.content).context("failed to write JSON")?;
         Ok(Document { path: self.path.clone(), text: escape::json(&json).into_owned() + "\n" })
     }

@@ -2,32 +2,35 @@
 
 use anyhow::bail;
 use runtimemap_crds::{GeneratedNetworkPolicy, Verdict, yaml};
-use runtimemap_policy::network;
 
 use super::{
-    Exported,
     destination::{self, Destination, Document},
-    lacks, read,
+    lacks,
 };
-use crate::{escape, map::Map, selection::Selection, show::warnings, source::Source};
+use crate::{
+    cli::Report,
+    cluster::Kinds,
+    escape, in_force,
+    input::{Input, Learned},
+    map::Map,
+    rules,
+    show::{count, warnings},
+};
 
 /// What to export, and where to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PolicyExport {
-    pub(crate) sources: Vec<Source>,
-    pub(crate) selection: Selection,
+    pub(crate) input: Input,
     pub(crate) destination: Destination,
 }
 
 /// Carries the plan out.
-pub(crate) fn policies(plan: &PolicyExport) -> anyhow::Result<Exported> {
-    let PolicyExport { sources, selection, destination } = plan;
-    let maps = read(sources, selection)?;
+pub(crate) fn policies(plan: &PolicyExport) -> anyhow::Result<Report> {
+    let PolicyExport { input, destination } = plan;
+    let Learned { maps, mut remarks, .. } = input.read(Kinds::NETWORK)?;
     let mut documents = Vec::new();
-    let mut remarks = Vec::new();
     for map in &maps {
-        let made = || map.neighborhood.as_ref().map(|neighborhood| Box::new(network::object(neighborhood, &network::Options::default())));
-        let Some(policy) = map.policy.clone().or_else(made) else { continue };
+        let Some(policy) = in_force::of_map(map) else { continue };
         documents.push(document(map, &policy)?);
         remarks.extend(lacks(map));
     }
@@ -40,15 +43,10 @@ pub(crate) fn policies(plan: &PolicyExport) -> anyhow::Result<Exported> {
         Destination::Stdout => documents.iter().map(|document| document.text.as_str()).collect::<Vec<_>>().join("---\n"),
         Destination::Directory(directory) => destination::write(directory, &documents)?,
     };
-    Ok(Exported { text, remarks })
+    Ok(Report { text, remarks, found: false })
 }
 
 fn document(map: &Map, policy: &GeneratedNetworkPolicy) -> anyhow::Result<Document> {
-    let rejected =
-        policy.review.iter().flat_map(|review| &review.decisions).filter(|decision| decision.decision == Verdict::Rejected).count();
-    if rejected > 0 {
-        bail!("{} has rules that were rejected, and leaving them out is not possible yet; remove its review to export all rules", map.name);
-    }
     let metadata = &policy.spec.metadata;
     let namespace = metadata.namespace.as_deref().filter(|namespace| !namespace.is_empty()).unwrap_or("default");
     let name = metadata.name.as_deref().unwrap_or_default();
@@ -59,7 +57,13 @@ fn document(map: &Map, policy: &GeneratedNetworkPolicy) -> anyhow::Result<Docume
     for note in policy.status.iter().flat_map(|status| &status.notes) {
         text.push_str(&comment(&format!("Note: {note}")));
     }
-    text.push_str(&escape::yaml(&yaml::to_string(&policy.spec)?));
+    let rules = rules::of_generated(policy);
+    let decided = rules.iter().filter_map(|rule| rules::decision(policy.review.as_ref(), rule));
+    let rejected = decided.filter(|decision| decision.decision == Verdict::Rejected).count();
+    if rejected > 0 {
+        text.push_str(&comment(&format!("Note: {} left out, as the review rejected them", count(rejected, "rule is", "rules are"))));
+    }
+    text.push_str(&escape::yaml(&yaml::to_string(&rules::reviewed(policy))?));
     // No namespace has a dot in its name, so no two policies share a file.
     Ok(Document { path: vec![format!("{namespace}.{name}.yaml")], text })
 }

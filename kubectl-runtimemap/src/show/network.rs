@@ -67,6 +67,12 @@ fn neighbors(page: &mut Page, peers: &[Neighbor], view: &View) {
     }
 }
 
+/// What a person calls a peer, with its addresses where it has no name.
+pub(crate) fn peer(neighbor: &Neighbor) -> String {
+    let nameless = neighbor.peer.class == PeerClass::World && neighbor.dns_names.is_empty() && !neighbor.ip_addresses.is_empty();
+    if nameless { list(neighbor.ip_addresses.iter().map(String::as_str), Some(WIDTH)) } else { name(neighbor) }
+}
+
 /// What a person calls a peer. Its addresses stand beside it.
 fn name(neighbor: &Neighbor) -> String {
     let Peer { class, namespace, kind, name, service } = &neighbor.peer;
@@ -90,7 +96,7 @@ fn name(neighbor: &Neighbor) -> String {
     }
 }
 
-fn port(port: &NeighborPort) -> String {
+pub(crate) fn port(port: &NeighborPort) -> String {
     let NeighborPort { name: _, protocol, port, service_port, port_name, addresses: _ } = port;
     let named = if port_name.is_empty() { String::new() } else { format!(" {port_name}") };
     let service = service_port.map(|service| format!(" (service {service})")).unwrap_or_default();

@@ -33,7 +33,7 @@ fn has(open: &Open, flags: &[&str]) -> bool {
 }
 
 /// Whether it was opened in a way that changes it or its directory.
-fn is_written(open: &Open) -> bool {
+pub(crate) fn is_written(open: &Open) -> bool {
     has(open, &["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_TMPFILE"])
 }
 

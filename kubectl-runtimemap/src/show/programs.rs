@@ -57,7 +57,7 @@ fn command_line(exec: &Exec) -> String {
 }
 
 /// Arguments as a shell would want them, so that it can be seen where each ends.
-fn quoted(exec: &Exec) -> String {
+pub(crate) fn quoted(exec: &Exec) -> String {
     exec.args.iter().map(|arg| word(arg)).collect::<Vec<_>>().join(" ")
 }
 

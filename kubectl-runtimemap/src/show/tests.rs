@@ -5,7 +5,10 @@ use runtimemap_crds::yaml;
 use serde_json::Value;
 
 use super::*;
-use crate::escape::{is_hostile, json};
+use crate::{
+    escape::{is_hostile, json},
+    map::assemble,
+};
 
 /// Objects with every field in use.
 const FIXTURES: [&str; 3] = [

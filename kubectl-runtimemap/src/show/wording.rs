@@ -56,7 +56,7 @@ fn cause(cause: LossCause) -> &'static str {
 }
 
 /// Who did something, where it was not the container's own command.
-pub(super) fn origin(origin: Origin) -> &'static str {
+pub(crate) fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Entrypoint => "entrypoint",
         Origin::Probe => "probe",
@@ -77,7 +77,7 @@ pub(super) fn time(time: Option<&Time>) -> String {
 }
 
 /// `1 file`, `2 files`.
-pub(super) fn count(number: usize, singular: &str, plural: &str) -> String {
+pub(crate) fn count(number: usize, singular: &str, plural: &str) -> String {
     format!("{number} {}", if number == 1 { singular } else { plural })
 }
 

@@ -20,7 +20,6 @@ fn every_error_is_one_line_that_says_what_to_do() {
         ("show -f nginx.yaml nobody", ""),
         ("show -f nginx.yaml -n elsewhere", ""),
         ("show -f nginx.yaml -c nobody", ""),
-        ("show -f nginx.yaml --context kind", ""),
         ("show -f nginx.yaml -o json --only files", ""),
         ("show -f -", "apiVersion: v1\nkind: Pod\n"),
         ("show -f -", "apiVersion: runtimemap.io/v1alpha1\nkind: Profile\n"),
@@ -56,7 +55,7 @@ fn malformed_yaml_is_named_by_document_and_line() {
 fn usage_errors_have_kubectls_exit_code() {
     if is_there() {
         assert!(error("show --no-such-flag", "").starts_with("error: unexpected argument '--no-such-flag' found"));
-        assert!(error("show -f nginx.yaml -o table", "").contains("[possible values: wide, yaml, json, name]"));
+        assert!(error("show -f nginx.yaml -o table", "").contains("allowed formats are: custom-columns=…,json,jsonpath=…,name,wide,yaml"));
     }
 }
 

@@ -25,6 +25,19 @@ fn t3_no_output_lets_a_name_through() {
         "seccomp export -f hostile.yaml",
         "seccomp export -f hostile.yaml --pod",
         "seccomp export -f hostile.yaml --output -",
+        "seccomp export -f hostile.yaml --pod --format spo",
+        "seccomp patch -f hostile.yaml",
+        "policy simulate -f hostile.yaml",
+        "policy simulate -f hostile.yaml -o json",
+        "policy apply -f hostile.yaml --yes --allow-incomplete --dry-run=client",
+        "diff -f hostile.yaml --against shop.yaml",
+        "diff -f hostile.yaml --against shop.yaml -o json",
+        "graph -f hostile.yaml",
+        "graph -f hostile.yaml --format svg",
+        "graph -f hostile.yaml --format dot",
+        "graph -f hostile.yaml --format mermaid",
+        "show -f hostile.yaml -o jsonpath={..name}",
+        "show -f hostile.yaml -o custom-columns=A:.metadata.annotations,B:.spec.containers",
     ] {
         let Outcome { stdout, stderr, code } = run(&mut runtimemap(args), "");
         let shown = stdout + &stderr;

@@ -6,5 +6,6 @@ mod errors;
 mod export;
 mod hostile;
 mod kubectl;
+mod readme;
 mod screen;
 mod show;
