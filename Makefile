@@ -127,6 +127,10 @@ measure: ## write down what the installed runc needs under a filter (root); RUNT
 	$(needs_root)
 	cargo test -p runtimemap-policy --test runc -- --ignored measure
 
+.PHONY: dist
+dist: ## archives of the plugin for krew, with checksums and what is in them, for the platforms this machine can build for
+	@krew/dist.sh dist
+
 .PHONY: clean
 clean: ## remove what was built; what was fetched stays in .cache
 	cargo clean
