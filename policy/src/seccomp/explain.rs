@@ -15,7 +15,8 @@ use crate::notes::{Notes, listed};
 /// Of all containers.
 pub(super) fn workload(notes: &mut Notes, spec: &ApplicationProfileSpec, options: &Options) {
     notes.add(format!(
-        "the first entry of each filter is what {} itself and every program needs, whatever the workload does",
+        "the first entry of each filter is what {} itself and every program needs, whatever the workload does; entries with args allow a \
+         call with the arguments that default profiles allow, and no others",
         runtimes(options)
     ));
     if options.siblings {
@@ -53,10 +54,6 @@ pub(super) fn container(notes: &mut Notes, container: &ContainerProfile, groups:
              capabilities, and a filter made here is never wider; ask for it by name if it is meant to be",
             are(&closed)
         ));
-    }
-    let conditional: Vec<&String> = groups.conditional.iter().collect();
-    if !conditional.is_empty() {
-        notes.add(format!("{name}: {} allowed with the arguments that default profiles allow, and no others", are(&conditional)));
     }
     let dangerous: Vec<&String> = groups.workload.iter().filter(|call| refused::by_default(call)).collect();
     if !dangerous.is_empty() {

@@ -4,4 +4,5 @@
 
 mod addresses;
 mod pitfalls;
+mod sample;
 mod towns;
