@@ -1,6 +1,7 @@
 //! A NetworkPolicy that allows exactly the traffic seen.
 
 mod asked_for;
+mod cilium;
 mod default_deny;
 mod describe;
 mod direction;
@@ -22,6 +23,7 @@ use runtimemap_crds::{
     RuleDirection, condition,
 };
 
+pub use cilium::{Dialect, cilium};
 pub use default_deny::default_deny;
 pub use options::{Directions, Options, World};
 

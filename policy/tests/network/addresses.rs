@@ -8,7 +8,7 @@ use runtimemap_policy::network::{Options, generate};
 
 use crate::pitfalls::{allowed, neighborhood, port, world};
 
-fn neighbors() -> impl Strategy<Value = Vec<Neighbor>> {
+pub(crate) fn neighbors() -> impl Strategy<Value = Vec<Neighbor>> {
     let address = prop_oneof![
         any::<u32>().prop_map(|bits| IpAddr::from(bits.to_be_bytes())),
         any::<u128>().prop_map(|bits| IpAddr::from(bits.to_be_bytes()))
