@@ -50,6 +50,14 @@ pub fn name(number: u32) -> String {
     usize::try_from(number).ok().and_then(|index| NAMES.get(index)).map_or_else(|| format!("CAP_{number}"), |name| (*name).to_owned())
 }
 
+/// Number of a capability by the name that [`name`] gives it.
+pub fn number(name: &str) -> Option<u32> {
+    match name.strip_prefix("CAP_") {
+        Some(number) => number.parse().ok(),
+        None => NAMES.iter().position(|known| *known == name).and_then(|index| u32::try_from(index).ok()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,6 +34,8 @@ pub struct Ledger {
     pub network: Network,
     /// Processes that moved out of the container's cgroup.
     pub left: BTreeSet<u32>,
+    /// Lists that an agent before this one had to fold further than usual.
+    pub truncated: BTreeSet<String>,
     mask: bool,
 }
 
@@ -51,8 +53,14 @@ impl Ledger {
             denied: BTreeSet::new(),
             network: Network::default(),
             left: BTreeSet::new(),
+            truncated: BTreeSet::new(),
             mask,
         }
+    }
+
+    /// Whether arguments that look like secrets are masked from now on.
+    pub fn set_mask(&mut self, mask: bool) {
+        self.mask = mask;
     }
 
     /// Adds a fact, first seen at that time.

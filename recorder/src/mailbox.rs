@@ -2,9 +2,11 @@
 
 mod letter;
 mod payload;
+mod restore;
 
 pub use letter::{Opened, letters, open};
 pub use payload::{DECODED, ENCODED, Error, decode, encode};
+pub use restore::restore;
 
 use std::net::IpAddr;
 

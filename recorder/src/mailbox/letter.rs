@@ -22,6 +22,9 @@ pub fn letters(ledger: &Ledger) -> Vec<Letter> {
     let mut notes = Notes::of(ledger);
     let truncated = [("execs", ledger.execs.truncated()), ("opens", ledger.opens.truncated())];
     notes.truncated.extend(truncated.into_iter().filter(|(_, is)| *is).map(|(list, _)| list.to_owned()));
+    notes.truncated.extend(ledger.truncated.iter().cloned());
+    notes.truncated.sort();
+    notes.truncated.dedup();
     let ContainerProfile {
         name: _,
         images: _,
