@@ -61,6 +61,17 @@ pub struct Container {
     pub epoch: u32,
 }
 
+/// Slots that are none: what a cgroup above containers is. Every real slot is lower.
+pub mod place {
+    /// A pod's cgroup: what is made below it is a container and takes a slot from the queue READY.
+    pub const POD: u32 = u32::MAX - 1;
+    /// A cgroup of the kubelet: what is made below it is a pod.
+    pub const PODS: u32 = u32::MAX;
+}
+
+/// Slots that lie ready for containers to come.
+pub const READY: u32 = 64;
+
 /// A container, and who in it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,6 +94,10 @@ pub struct SlotState {
     pub tokens: u64,
     /// When tokens were last added, in nanoseconds since boot.
     pub refilled: u64,
+    /// Epoch of the slot, for an agent that adopts it; 0 if it never was in use.
+    pub epoch: u32,
+    /// 1 while somebody has the slot.
+    pub taken: u32,
 }
 
 /// A process that belongs to a container.
@@ -143,8 +158,6 @@ pub struct Settings {
     pub rate: u64,
     /// New facts at once and container.
     pub burst: u64,
-    /// Thread group of the recorder itself, which is never recorded.
-    pub recorder: u64,
     /// Address ranges of functions whose capability checks mean nothing (NOAUDIT), pairs of first and one past the last.
     pub quiet: [u64; 16],
 }

@@ -18,6 +18,8 @@ pub mod kind {
     pub const DNS: u32 = 7;
     /// `Header` alone: a process left for a cgroup that is not tracked.
     pub const LEFT: u32 = 8;
+    /// `Made` and its bytes: a cgroup was made below a pod or below what holds pods.
+    pub const MADE: u32 = 9;
 }
 
 /// Beginning of every record.
@@ -149,6 +151,21 @@ pub struct Dns {
     pub length: u32,
 }
 
+/// A cgroup that was made. For a container's the header has its slot, for a pod's `place::POD`. Bytes: its path in its hierarchy,
+/// ended by NUL.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Made {
+    /// Beginning.
+    pub header: Header,
+    /// Length of the path with its NUL.
+    pub length: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// Longest path of a cgroup that is read; a power of two.
+pub const CGROUP_BYTES: usize = 1024;
 /// Longest path, in bytes; a power of two.
 pub const PATH_BYTES: usize = 8192;
 /// Longest argument list that is read, in bytes; a power of two.

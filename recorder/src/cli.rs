@@ -5,6 +5,7 @@ mod plan;
 use std::{
     ffi::OsString,
     io::{self, Write},
+    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
 };
@@ -39,6 +40,10 @@ enum Verb {
     ///
     /// Runs until SIGTERM. Writes the NodeObservation of its node and reads the NodeDirective of its node, nothing else.
     Agent(AgentFlags),
+    /// Remove what an agent that has ended left in this node's kernel: links, programs, maps and their pins
+    ///
+    /// Containers are recorded on while no agent runs, for the next one. This ends that.
+    Detach(DetachFlags),
     /// Turn what the agents saw into an ApplicationProfile and a NetworkNeighborhood for each workload, and policies where asked for
     ///
     /// Several may run: the holder of the Lease works, the others wait. Settings are in the ConfigMap runtimemap-settings.
@@ -101,8 +106,22 @@ struct AgentFlags {
     /// Where the API server is [default: the pod's service account, else $KUBECONFIG]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// Record at most so many containers at once, counting one more for each pod
-    #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    #[command(flatten)]
+    lasting: Lasting,
+    /// Pin nothing: what happens while no agent runs is lost, and counted
+    #[arg(long)]
+    no_pins: bool,
+    /// Record only pods below this cgroup, a path in its hierarchy; for several nodes on one machine
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    below: PathBuf,
+    /// Answer /healthz, /readyz and /metrics here, such as 0.0.0.0:9464 [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Detach the hooks that run often so long after the last container that is learned
+    #[arg(long, value_name = "TIME", default_value = "1m")]
+    idle: String,
+    /// Record at most so many containers at once, and 64 that lie ready
+    #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(128..=65536))]
     slots: u32,
     /// Keep arguments that look like secrets
     #[arg(long)]
@@ -110,6 +129,23 @@ struct AgentFlags {
     /// Do not use this hook, by its name in `check`; may be given several times
     #[arg(long, value_name = "HOOK")]
     avoid: Vec<String>,
+}
+
+/// Where an agent keeps what outlasts it.
+#[derive(Debug, Args)]
+struct Lasting {
+    /// Folder of the ledger, which outlives the agent
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/runtimemap")]
+    state: PathBuf,
+    /// Folder for pins, in a BPF file system: what happens while no agent runs is kept there
+    #[arg(long, value_name = "DIR", default_value = "/sys/fs/bpf/runtimemap")]
+    pins: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct DetachFlags {
+    #[command(flatten)]
+    lasting: Lasting,
 }
 
 /// Flags of `controller`, as they were given.
@@ -132,7 +168,7 @@ struct ControllerFlags {
     lease: String,
     /// Answer /healthz, /readyz and /metrics here, for example 0.0.0.0:8080
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<std::net::SocketAddr>,
+    listen: Option<SocketAddr>,
 }
 
 /// Flags of `uninstall`, as they were given.
@@ -171,7 +207,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(plan) => record::run(&plan).unwrap_or_else(|error| fail(&error, error.status())),
             Err(error) => fail(&error, FAILED),
         },
-        Verb::Agent(flags) => agent::run(&plan::agent(flags)).map_or_else(|error| fail(&error, FAILED), |()| ExitCode::SUCCESS),
+        Verb::Agent(flags) => match plan::agent(flags) {
+            Ok(plan) => agent::run(&plan).map_or_else(|error| fail(&error, FAILED), |()| ExitCode::SUCCESS),
+            Err(error) => fail(&error, FAILED),
+        },
+        Verb::Detach(DetachFlags { lasting: Lasting { state, pins } }) => {
+            agent::detach(&pins, &state).map_or_else(|error| fail(&error, FAILED), |()| ExitCode::SUCCESS)
+        }
         Verb::Controller(flags) => match plan::controller(flags) {
             Ok(plan) => controller::run(&plan).map_or_else(|error| fail(&error, FAILED), |()| ExitCode::SUCCESS),
             Err(error) => fail(&error, FAILED),

@@ -2,26 +2,37 @@
 //!
 //! The only module that imports aya.
 
+mod attach;
 mod btf;
 mod decode;
 mod dns;
 mod hooks;
+mod links;
 mod load;
 mod output;
+mod pins;
+mod predecessor;
 mod quiet;
+mod ring;
+mod set;
 mod tables;
 mod track;
 
 use std::{
+    collections::BTreeSet,
     os::fd::BorrowedFd,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use aya::Ebpf;
+use aya::maps::Array;
 use runtimemap_crds::LossCause;
 
-pub use self::load::Choice;
+pub use self::{
+    load::Choice,
+    pins::{Pins, remove_all},
+    predecessor::Predecessor,
+};
 use crate::{
     fact::{Fact, Slot},
     snapshot::Listener,
@@ -59,6 +70,22 @@ pub enum Error {
         signal: &'static str,
         /// What was tried, with the error of each.
         tried: String,
+    },
+    /// A program could not be attached or detached.
+    #[error("failed to attach or detach {program}: {error}")]
+    Attach {
+        /// Its name.
+        program: &'static str,
+        /// What went wrong.
+        error: String,
+    },
+    /// Pins are in the way.
+    #[error("failed to remove {}, which a recorder before this one has pinned: {error}; remove it by `runtimemap-recorder detach`", path.display())]
+    Pins {
+        /// The folder.
+        path: PathBuf,
+        /// What went wrong.
+        error: String,
     },
     /// A map could not be read or written.
     #[error("failed to use the eBPF map {name}: {error}")]
@@ -107,6 +134,33 @@ pub enum Signal {
     Datagrams,
 }
 
+impl Signal {
+    /// Whether its hooks run often: they are attached only while somebody is learned.
+    pub(crate) fn hot(self) -> bool {
+        !matches!(self, Self::Containers | Self::Processes | Self::Execs)
+    }
+}
+
+/// A cgroup that was made where pods or containers appear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The container's slot; None for a pod.
+    pub slot: Option<Slot>,
+    /// Its path in the hierarchy of identity.
+    pub path: String,
+    /// When, in nanoseconds since boot.
+    pub time: u64,
+}
+
+/// What comes out of the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Something that a container did.
+    Fact(Fact),
+    /// A cgroup, before anything happens in it.
+    Made(Made),
+}
+
 /// How to load.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -126,12 +180,14 @@ pub struct Options {
     pub burst: u64,
     /// Size of the buffer between kernel and recorder, in bytes; a power of two.
     pub buffer: u32,
+    /// Where all of it is pinned, so that it outlasts the recorder; None for nowhere.
+    pub pins: Option<Pins>,
 }
 
 impl Options {
     /// For one container, with a share that only a flood uses up.
     pub fn for_one(hierarchy: u32, controller: Option<String>, unified: bool) -> Self {
-        Self { hierarchy, controller, unified, avoid: Vec::new(), slots: 4, rate: 100_000, burst: 200_000, buffer: 8 << 20 }
+        Self { hierarchy, controller, unified, avoid: Vec::new(), slots: 4, rate: 100_000, burst: 200_000, buffer: 8 << 20, pins: None }
     }
 }
 
@@ -148,21 +204,136 @@ pub struct Target {
 
 /// The loaded programs.
 pub struct Kernel {
-    bpf: Ebpf,
+    set: set::Set,
+    links: links::Links,
     output: output::Output,
     tracks: track::Tracks,
     options: Options,
     choices: Vec<Choice>,
+    /// Functions of this kernel that hooks name.
+    functions: Vec<&'static str>,
+    /// Cgroups whose packets are seen while the hooks that run often are attached.
+    packets: Vec<PathBuf>,
+    hot: bool,
+    adopted: bool,
+    folder: Option<PathBuf>,
+    unpinned: Option<String>,
     undecodable: u64,
 }
 
 impl Kernel {
-    /// Loads and attaches every hook that this kernel can run.
+    /// Loads and attaches every hook that this kernel can run, or takes over those that a recorder before this one has pinned.
     ///
     /// # Errors
     /// If the kernel has no BTF, if eBPF is not permitted, or if a required signal has no rung.
     pub fn load(options: Options) -> Result<Self, Error> {
         load::load(options)
+    }
+
+    fn new(
+        options: Options,
+        mut set: set::Set,
+        links: links::Links,
+        choices: Vec<Choice>,
+        functions: Vec<&'static str>,
+    ) -> Result<Self, Error> {
+        let failed = |error: aya::maps::MapError| Error::Map { name: "RECORDER", error: load::chain(&error) };
+        let mut recorder: Array<_, u32> = Array::try_from(set.map_mut("RECORDER")?).map_err(failed)?;
+        recorder.set(0, std::process::id(), 0).map_err(failed)?;
+        let output = output::Output::open(set.take_map("EVENTS")?, options.buffer)?;
+        let hot = links.has("sys_enter");
+        let (tracks, packets) = (track::Tracks::default(), Vec::new());
+        let (adopted, folder, unpinned, undecodable) = (false, None, None, 0);
+        Ok(Self { set, links, output, tracks, options, choices, functions, packets, hot, adopted, folder, unpinned, undecodable })
+    }
+
+    /// Whether it was taken over from a recorder before this one, with all that happened since.
+    pub fn adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// Why nothing of it outlasts this recorder, although that was asked for.
+    pub fn unpinned(&self) -> Option<&str> {
+        self.unpinned.as_deref()
+    }
+
+    /// What recorders with other programs have left pinned.
+    pub fn predecessors(&self) -> Vec<Predecessor> {
+        Predecessor::find(self.options.pins.as_ref(), self.folder.as_deref())
+    }
+
+    /// Attaches the hooks that run often. Those that are attached stay.
+    ///
+    /// # Errors
+    /// If one of them cannot be.
+    pub fn heat(&mut self) -> Result<(), Error> {
+        attach::heat(self)?;
+        self.hot = true;
+        Ok(())
+    }
+
+    /// Detaches the hooks that run often: nobody is learned.
+    ///
+    /// # Errors
+    /// If a pin of theirs cannot be removed.
+    pub fn cool(&mut self) -> Result<(), Error> {
+        self.hot = false;
+        attach::cool(self)
+    }
+
+    /// Whether the hooks that run often are attached.
+    pub fn hot(&self) -> bool {
+        self.hot
+    }
+
+    /// Names of what is attached.
+    pub fn attached(&self) -> Vec<String> {
+        self.links.names()
+    }
+
+    /// Lets what will be made below a cgroup be pods, and what will be made below those containers.
+    ///
+    /// # Errors
+    /// If the cgroup is gone.
+    pub fn pods_below(&mut self, directory: &Path) -> Result<(), Error> {
+        track::pods_below(self, directory)
+    }
+
+    /// Lets what will be made below a cgroup be containers, each with a slot of its own from its first moment.
+    ///
+    /// # Errors
+    /// If the cgroup is gone.
+    pub fn pod(&mut self, directory: &Path) -> Result<(), Error> {
+        track::pod(self, directory)
+    }
+
+    /// Lets what will be made below a cgroup be nobody's.
+    ///
+    /// # Errors
+    /// If the cgroup is gone.
+    pub fn forget(&mut self, directory: &Path) -> Result<(), Error> {
+        track::forget(self, directory)
+    }
+
+    /// Lays out slots for containers to come. To be called again and again.
+    ///
+    /// # Errors
+    /// If a map refuses.
+    pub fn refill(&mut self) -> Result<(), Error> {
+        track::refill(self)
+    }
+
+    /// Releases what an earlier recorder has left and nobody knows.
+    ///
+    /// # Errors
+    /// If a map refuses.
+    pub fn keep_only(&mut self, used: &BTreeSet<Slot>) -> Result<(), Error> {
+        track::keep_only(self, used)
+    }
+
+    /// The epoch of a slot in use.
+    pub fn epoch(&self, slot: Slot) -> Option<u32> {
+        self.tracks.epoch(slot)
     }
 
     /// Begins to record a container.
@@ -171,15 +342,6 @@ impl Kernel {
     /// If no slot is left, or a cgroup is gone.
     pub fn track(&mut self, target: &Target) -> Result<Slot, Error> {
         track::track(self, target)
-    }
-
-    /// Lets cgroups that will be made below a directory belong to a slot of their own from their first moment. Called again once the first was made, so
-    /// that the next has another.
-    ///
-    /// # Errors
-    /// If no slot is left, or the cgroup is gone.
-    pub fn arm(&mut self, directory: &Path) -> Result<Slot, Error> {
-        track::arm(self, directory)
     }
 
     /// Lets one cgroup belong to a slot in use.
@@ -222,17 +384,41 @@ impl Kernel {
         track::listening(self, slot, listeners)
     }
 
-    /// Waits at most `timeout` for records and hands them on as facts, oldest first per processor.
+    /// Waits at most `timeout` for records and hands them on, oldest first per processor. Until [`Kernel::give_back`] is called they stay
+    /// in the buffer too, for whoever comes after a recorder that was killed.
     ///
     /// # Errors
     /// If the output cannot be waited for.
-    pub fn drain(&mut self, timeout: Duration, sink: &mut dyn FnMut(Fact)) -> Result<(), Error> {
+    pub fn drain(&mut self, timeout: Duration, sink: &mut dyn FnMut(Record)) -> Result<(), Error> {
         let Self { output, undecodable, tracks, .. } = self;
-        output.drain(timeout, &mut |bytes| match decode::fact(bytes) {
-            Some((epoch, fact)) if tracks.epoch(fact.slot) == Some(epoch) => sink(fact),
-            Some(_) => {}
-            None => *undecodable += 1,
+        output.drain(timeout, &mut |bytes| {
+            if let Some((epoch, made)) = decode::made(bytes) {
+                match made.slot {
+                    Some(slot) if tracks.epoch(slot) == Some(epoch) => {
+                        tracks.given(slot);
+                        sink(Record::Made(made));
+                    }
+                    Some(_) => {}
+                    None => sink(Record::Made(made)),
+                }
+                return;
+            }
+            match decode::fact(bytes) {
+                Some((epoch, fact)) if tracks.epoch(fact.slot) == Some(epoch) => sink(Record::Fact(fact)),
+                Some(_) => {}
+                None => *undecodable += 1,
+            }
         })
+    }
+
+    /// Gives the room of all that was drained back to the kernel.
+    pub fn give_back(&self) {
+        self.output.give_back();
+    }
+
+    /// How much of the room is held by what was drained and not given back, in percent.
+    pub fn held(&self) -> u64 {
+        self.output.held()
     }
 
     /// Reads the tables of system calls.
@@ -240,7 +426,7 @@ impl Kernel {
     /// # Errors
     /// If the table cannot be read.
     pub fn syscalls(&self, slot: Slot) -> Result<Vec<Fact>, Error> {
-        tables::syscalls(&self.bpf, slot)
+        tables::syscalls(&self.set, slot)
     }
 
     /// Reads the loss counters. What cannot be charged to one container is charged to each.
@@ -248,12 +434,19 @@ impl Kernel {
     /// # Errors
     /// If the counters cannot be read.
     pub fn losses(&self, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
-        let mut losses = tables::losses(&self.bpf, slot)?;
-        losses.push((LossCause::RingFull, self.output.lost()));
-        losses.push((LossCause::Missed, tables::missed(&self.bpf)));
-        losses.push((LossCause::Undecodable, self.undecodable));
+        let mut losses = tables::losses(&self.set, slot)?;
+        losses.extend(self.common_losses());
         losses.retain(|(_, count)| *count > 0);
         Ok(losses)
+    }
+
+    /// The part of the loss counters that is of no one container.
+    pub fn common_losses(&self) -> Vec<(LossCause, u64)> {
+        vec![
+            (LossCause::RingFull, self.output.lost()),
+            (LossCause::Missed, tables::missed(&self.set)),
+            (LossCause::Undecodable, self.undecodable),
+        ]
     }
 
     /// File descriptors on which records arrive, for whoever waits for something else beside them.
@@ -267,6 +460,9 @@ impl Kernel {
         let by_cgroup = self.choices.iter().any(|choice| choice.used == Some("cgroup_skb"));
         if by_cgroup && self.tracks.followed() {
             gaps.push("UDP, SCTP and DNS of a process that shares its cgroup are not seen: packets are told apart by cgroup".to_owned());
+        }
+        if let Some(why) = &self.unpinned {
+            gaps.push(format!("nothing is seen while the recorder restarts: {why}"));
         }
         gaps
     }
@@ -283,6 +479,6 @@ impl Kernel {
 
     /// Programs in use, with the number of instructions that the verifier walked (from Linux 5.16 on).
     pub fn programs(&self) -> Vec<(String, Option<u32>)> {
-        tables::programs(&self.bpf)
+        tables::programs(&self.set)
     }
 }

@@ -2,10 +2,10 @@
 
 use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_pid_tgid};
 pub use runtimemap_recorder_ebpf::Who;
-use runtimemap_recorder_ebpf::{CgroupKey, Container, Task, abi, origin};
+use runtimemap_recorder_ebpf::{CgroupKey, Container, Task, abi, origin, place};
 
 use super::{
-    maps::{CGROUPS, FOLLOWED, TASKS},
+    maps::{CGROUPS, FOLLOWED, RECORDER, TASKS},
     read::{current, read},
 };
 
@@ -33,11 +33,17 @@ pub fn task_key(task: u64) -> Result<CgroupKey, i64> {
     Ok(CgroupKey { hierarchy, id: read(node, offset!(kernfs_id))? })
 }
 
+/// What a cgroup is: a container, or one of `place`.
+#[inline(always)]
+pub fn group(key: &CgroupKey) -> Option<Container> {
+    // SAFETY: the value is copied at once.
+    unsafe { CGROUPS.get(key).copied() }
+}
+
 /// The container of a cgroup.
 #[inline(always)]
 pub fn container(key: &CgroupKey) -> Option<Container> {
-    // SAFETY: the value is copied at once.
-    unsafe { CGROUPS.get(key).copied() }
+    group(key).filter(|found| found.slot < place::POD)
 }
 
 /// What is known of a process.
@@ -65,7 +71,7 @@ pub fn who() -> Option<Who> {
     };
     let Some(container) = container(&key) else { return followed() };
     let pid = current_pid();
-    if u64::from(pid) == setting!(recorder) {
+    if pid == *RECORDER.get(0)? {
         return None;
     }
     let origin = match process(pid) {

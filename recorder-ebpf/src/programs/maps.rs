@@ -2,9 +2,9 @@
 
 use aya_ebpf::{
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue},
 };
-use runtimemap_recorder_ebpf::{CgroupKey, Container, SYSCALLS, SlotState, SyscallTable, Task, abi, loss};
+use runtimemap_recorder_ebpf::{CgroupKey, Container, READY, SYSCALLS, SlotState, SyscallTable, Task, abi, loss};
 
 /// Which container a cgroup belongs to.
 #[map]
@@ -15,6 +15,12 @@ pub static TASKS: HashMap<u32, Task> = HashMap::with_max_entries(65536, 0);
 /// How many processes are followed by themselves: element 0.
 #[map]
 pub static FOLLOWED: Array<u32> = Array::with_max_entries(1, 0);
+/// Slots for containers to come, each emptied before it lies here.
+#[map]
+pub static SLOTS_READY: Queue<Container> = Queue::with_max_entries(READY, 0);
+/// Thread group of the recorder itself, which is never recorded: element 0. No setting, since the next recorder adopts the programs.
+#[map]
+pub static RECORDER: Array<u32> = Array::with_max_entries(1, 0);
 /// System calls, by slot.
 #[map]
 pub static SYSCALL_TABLES: Array<SyscallTable> = Array::with_max_entries(1024, 0);

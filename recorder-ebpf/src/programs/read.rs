@@ -8,7 +8,7 @@ use runtimemap_recorder_ebpf::{Settings, offsets::Offsets};
 #[unsafe(no_mangle)]
 pub static OFFSETS: Offsets = Offsets::ZERO;
 #[unsafe(no_mangle)]
-pub static SETTINGS: Settings = Settings { hierarchy: 0, seed: 0, rate: 0, burst: 0, recorder: 0, quiet: [0; 16] };
+pub static SETTINGS: Settings = Settings { hierarchy: 0, seed: 0, rate: 0, burst: 0, quiet: [0; 16] };
 
 /// A static that only the loader writes. Volatile, or the compiler would take its zeroes for good.
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! Batches: what the node has to tell, in pieces that a mailbox holds.
 
-use runtimemap_crds::NodeObservationSpec;
+use runtimemap_crds::{NodeObservationSpec, ObservedContainer};
 
 use super::container::Part;
 use crate::{
@@ -24,7 +24,13 @@ pub(super) struct Batch {
 ///
 /// # Errors
 /// If a letter cannot be written.
-pub(super) fn fill(ledger: &str, sequence: u64, gaps: Vec<String>, mut parts: Vec<Part>) -> Result<Option<Batch>, mailbox::Error> {
+pub(super) fn fill(
+    ledger: &str,
+    sequence: u64,
+    clock: i64,
+    gaps: Vec<String>,
+    mut parts: Vec<Part>,
+) -> Result<Option<Batch>, mailbox::Error> {
     parts.truncate(CONTAINERS);
     loop {
         if parts.is_empty() {
@@ -37,7 +43,7 @@ pub(super) fn fill(ledger: &str, sequence: u64, gaps: Vec<String>, mut parts: Ve
                 sequence,
                 architecture: syscall::ARCHITECTURE.to_owned(),
                 addresses: super::addresses::of_node(),
-                clock_ahead_seconds: 0,
+                clock_ahead_seconds: clock,
                 gaps,
                 containers: parts.iter().map(|part| part.observed.clone()).collect(),
                 payload,
@@ -48,6 +54,19 @@ pub(super) fn fill(ledger: &str, sequence: u64, gaps: Vec<String>, mut parts: Ve
     }
 }
 
+/// A batch that was written down, as it was put into the mailbox. None if it cannot be read any more.
+pub(super) fn again(spec: NodeObservationSpec, more: &[bool]) -> Option<Batch> {
+    let letters = mailbox::decode(&spec.payload).ok()?;
+    let part = |(place, observed): (usize, &ObservedContainer)| Part {
+        key: (observed.pod_uid.clone(), observed.id.clone()),
+        observed: observed.clone(),
+        letters: letters.get(place).cloned().unwrap_or_default(),
+        more: more.get(place).copied().unwrap_or(true),
+    };
+    let parts = spec.containers.iter().enumerate().map(part).collect();
+    Some(Batch { spec, parts })
+}
+
 /// Halves what is said: containers first, then the letters of the only one left.
 fn halve(parts: &mut Vec<Part>) {
     if parts.len() > 1 {
@@ -56,14 +75,14 @@ fn halve(parts: &mut Vec<Part>) {
         // A single letter always fits: its texts are bounded.
         part.letters.truncate(part.letters.len() / 2);
         part.more = true;
-        // The end is told with the last of it.
-        part.observed.closed = false;
+        // Both ends are told with the last of it.
+        (part.observed.closed, part.observed.drained) = (false, false);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use runtimemap_crds::{ObservedContainer, Open};
+    use runtimemap_crds::Open;
 
     use super::*;
 
@@ -78,14 +97,16 @@ mod tests {
 
     #[test]
     fn a_batch_fits_into_its_mailbox_and_says_what_follows() {
-        assert!(fill("l", 1, Vec::new(), Vec::new()).unwrap().is_none());
-        let small = fill("l", 1, Vec::new(), vec![part("a", 3), part("b", 0)]).unwrap().unwrap();
+        assert!(fill("l", 1, 0, Vec::new(), Vec::new()).unwrap().is_none());
+        let small = fill("l", 1, 0, Vec::new(), vec![part("a", 3), part("b", 0)]).unwrap().unwrap();
         assert_eq!((small.parts.len(), small.parts[0].more, small.spec.containers[0].closed), (2, false, true));
-        let large = fill("l", 2, Vec::new(), vec![part("a", 20_000)]).unwrap().unwrap();
+        let large = fill("l", 2, 0, Vec::new(), vec![part("a", 20_000)]).unwrap().unwrap();
         assert!(large.parts[0].more && !large.spec.containers[0].closed);
         assert!(large.spec.payload.len() <= mailbox::ENCODED * 4 / 3 + 4, "{}", large.spec.payload.len());
         assert_eq!(mailbox::decode(&large.spec.payload).unwrap()[0], large.parts[0].letters);
-        let many = fill("l", 3, Vec::new(), vec![part("a", 1500), part("b", 1500)]).unwrap().unwrap();
+        let read = again(large.spec.clone(), &[true]).unwrap();
+        assert_eq!((read.parts[0].letters.as_slice(), read.parts[0].more), (large.parts[0].letters.as_slice(), true));
+        let many = fill("l", 3, 0, Vec::new(), vec![part("a", 1500), part("b", 1500)]).unwrap().unwrap();
         assert!(!many.parts.is_empty());
     }
 }

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Most bytes of a bundle's configuration that are read.
 const CONFIG: u64 = 8 << 20;
@@ -15,7 +15,7 @@ const CONFIG: u64 = 8 << 20;
 const ANCESTORS: usize = 3;
 
 /// What a container is called.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Called {
     /// Its name in the pod's spec; empty for the pod's sandbox.
     pub(super) name: String,

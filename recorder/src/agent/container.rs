@@ -1,17 +1,22 @@
 //! One container of the node: its slot, its ledger, and what of it has been told.
 
+mod kept;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     path::PathBuf,
     time::Instant,
 };
 
-use runtimemap_crds::{LossCause, ObservedContainer};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use runtimemap_crds::{ContainerDirective, LossCause, ObservedContainer};
+
+pub(super) use kept::{Kept, State, Told, Written};
 
 use super::bundle::Called;
 use crate::{
-    fact::Slot,
+    fact::{Fact, Slot},
     ledger::Ledger,
     mailbox::{self, Letter},
 };
@@ -22,41 +27,26 @@ pub(super) type Key = (String, String);
 /// A container that is, or was, on this node.
 #[derive(Debug)]
 pub(super) struct Container {
-    /// Its directory in the hierarchy of identity.
-    pub(super) directory: PathBuf,
+    /// What is written down of it.
+    pub(super) kept: Kept,
     /// While it is recorded.
     pub(super) slot: Option<Slot>,
-    /// Everything it was seen to do.
+    /// Everything it was seen to do within its window.
     pub(super) ledger: Ledger,
-    /// Whether the ledger may hold what has not been told.
+    /// What it did after a directive closed the window.
+    after: Option<Ledger>,
+    /// Whether the ledger may hold what is not written down.
     pub(super) dirty: bool,
-    /// Whether it was recorded from its first instruction.
-    pub(super) startup_observed: bool,
-    /// What the runtime calls it, once that is known.
-    pub(super) called: Option<Called>,
+    /// Whether something of `kept` may have changed.
+    pub(super) changed: bool,
     /// When it was found.
     pub(super) found: Instant,
-    /// Directories in other hierarchies that have yet to be led to the slot.
-    pub(super) elsewhere: Vec<PathBuf>,
-    /// Whether its cgroup is gone.
-    pub(super) closed: bool,
-    /// Whether nobody wants to hear of it.
-    pub(super) ignored: bool,
     /// Until when its facts have to wait.
     pub(super) not_before: Option<Instant>,
-    losses: BTreeMap<LossCause, u64>,
-    /// Totals of what is charged to everybody, when it was found.
-    before: BTreeMap<LossCause, u64>,
-    told: Told,
-}
-
-/// What the controller has taken.
-#[derive(Debug, Default)]
-struct Told {
-    letters: HashSet<String>,
-    losses: BTreeMap<LossCause, u64>,
-    closed: bool,
-    any: bool,
+    /// Its letters, as they are written down.
+    letters: BTreeMap<String, Written>,
+    /// The batch whose answer asked for all of it again.
+    repeated: Option<u64>,
 }
 
 /// What a batch says of one container.
@@ -74,101 +64,227 @@ pub(super) struct Part {
 
 impl Container {
     /// A container that was found just now.
-    pub(super) fn new(directory: PathBuf, elsewhere: Vec<PathBuf>, slot: Slot, ledger: Ledger, startup_observed: bool) -> Self {
-        Self {
-            directory,
-            slot: Some(slot),
-            ledger,
-            dirty: true,
-            startup_observed,
-            called: None,
-            found: Instant::now(),
-            elsewhere,
-            closed: false,
-            ignored: false,
-            not_before: None,
-            losses: BTreeMap::new(),
-            before: BTreeMap::new(),
-            told: Told::default(),
+    pub(super) fn new(directory: PathBuf, elsewhere: Vec<PathBuf>, slot: Option<Slot>, ledger: Ledger, startup_observed: bool) -> Self {
+        let kept = Kept { directory, elsewhere, startup_observed, ..Kept::default() };
+        Self::again(kept, slot, ledger, BTreeMap::new())
+    }
+
+    /// A container as it was written down, with an empty ledger.
+    pub(super) fn again(kept: Kept, slot: Option<Slot>, mut ledger: Ledger, letters: BTreeMap<String, Written>) -> Self {
+        let mut after = (kept.state == State::Closing).then(|| ledger.clone());
+        for (text, written) in &letters {
+            if let Ok(letter) = serde_json::from_str(text) {
+                let to = if *written == Written::After { after.get_or_insert_with(|| ledger.clone()) } else { &mut ledger };
+                mailbox::restore(to, letter);
+            }
         }
+        Self { kept, slot, ledger, after, dirty: true, changed: true, found: Instant::now(), not_before: None, letters, repeated: None }
+    }
+
+    /// Adds a fact.
+    pub(super) fn add(&mut self, fact: Fact, first_seen: Option<Time>) {
+        self.dirty = true;
+        self.after.as_mut().unwrap_or(&mut self.ledger).add(fact, first_seen);
+    }
+
+    /// Adds what the kernel's tables hold. While the window is closed they wait there.
+    pub(super) fn add_calls(&mut self, facts: Vec<Fact>) {
+        if self.kept.state == State::Closing {
+            return;
+        }
+        let calls = |ledger: &Ledger| (ledger.syscalls.values().map(BTreeSet::len).sum::<usize>(), ledger.denied.len());
+        let before = calls(&self.ledger);
+        facts.into_iter().for_each(|fact| self.ledger.add(fact, None));
+        self.dirty |= calls(&self.ledger) != before;
+    }
+
+    /// Adds what somebody else wrote down of it.
+    pub(super) fn import(&mut self, letters: Vec<Letter>) {
+        letters.into_iter().for_each(|letter| mailbox::restore(&mut self.ledger, letter));
+        self.dirty = true;
     }
 
     /// Takes totals of the kernel's counters as those from which its own begin.
     pub(super) fn begin_losses(&mut self, totals: Vec<(LossCause, u64)>) {
-        self.before = sums(totals);
+        self.kept.seen = sums(totals);
+        self.changed = true;
     }
 
-    /// Takes totals of the kernel's counters.
-    pub(super) fn set_losses(&mut self, totals: Vec<(LossCause, u64)>) {
-        let mut losses = sums(totals);
-        for (cause, count) in &mut losses {
-            *count = count.saturating_sub(self.before.get(cause).copied().unwrap_or(0));
+    /// Takes totals of counters, and adds what they grew by. One that is lower than it was began anew. Gives what was added.
+    pub(super) fn add_losses(&mut self, totals: Vec<(LossCause, u64)>) -> BTreeMap<LossCause, u64> {
+        let mut totals = sums(totals);
+        totals.insert(LossCause::LedgerFull, self.ledger.network.dropped.values().sum());
+        let mut grown = BTreeMap::new();
+        for (cause, total) in totals {
+            let before = self.kept.seen.insert(cause, total).unwrap_or(0);
+            let more = if total >= before { total - before } else { total };
+            if more > 0 {
+                grown.insert(cause, more);
+                self.lose(cause, more);
+            }
         }
-        let dropped = self.ledger.network.dropped.values().sum();
-        losses.insert(LossCause::LedgerFull, dropped);
-        losses.retain(|_, count| *count > 0);
-        self.losses = losses;
+        grown
     }
 
-    /// What is to be told of it, if anything is.
+    /// Counts a loss.
+    pub(super) fn lose(&mut self, cause: LossCause, count: u64) {
+        *self.kept.losses.entry(cause).or_insert(0) += count;
+        self.changed = true;
+    }
+
+    /// Brings what is written down in line with the ledger, and gives the letters that changed.
+    pub(super) fn write_down(&mut self) -> Vec<(String, Option<Written>)> {
+        if !self.dirty {
+            return Vec::new();
+        }
+        self.dirty = false;
+        let mut now = BTreeMap::new();
+        if let Some(after) = &self.after {
+            now.extend(texts(after).map(|text| (text, Written::After)));
+        }
+        now.extend(texts(&self.ledger).map(|text| (text, Written::Untold)));
+        let mut changes = Vec::new();
+        let before = std::mem::take(&mut self.letters);
+        for (text, written) in &mut now {
+            match before.get(text) {
+                Some(Written::Told) if *written != Written::After => *written = Written::Told,
+                Some(known) if known == written => {}
+                _ => changes.push((text.clone(), Some(*written))),
+            }
+        }
+        changes.extend(before.into_keys().filter(|text| !now.contains_key(text)).map(|text| (text, None)));
+        self.letters = now;
+        changes
+    }
+
+    /// What is to be told of it, if anything is. It has to be written down.
     pub(super) fn part(&self, key: &Key) -> Option<Part> {
-        let unchanged = !self.dirty && self.losses == self.told.losses && self.closed == self.told.closed;
-        if self.ignored || unchanged {
-            return None;
-        }
-        let letters = if self.dirty { self.news() } else { Vec::new() };
-        if letters.is_empty() && self.told.any && self.losses == self.told.losses && self.closed == self.told.closed {
+        let Kept { directory: _, elsewhere: _, startup_observed, called, closed, state, losses, seen: _, told, .. } = &self.kept;
+        let drained = *state == State::Closing;
+        let letters = self.news();
+        let same = told.any && *losses == told.losses && *closed == told.closed && drained == told.drained;
+        if *state == State::Ignored || (letters.is_empty() && same) {
             return None;
         }
         let (pod_uid, id) = key.clone();
-        let Called { name, type_ } = self.called.clone().unwrap_or_default();
+        let Called { name, type_ } = called.clone().unwrap_or_default();
         let observed = ObservedContainer {
             pod_uid,
             id,
             name,
             type_,
-            workload: String::new(),
-            revision: String::new(),
-            startup_observed: self.startup_observed,
-            losses: self.losses.clone(),
-            closed: self.closed,
-            drained: false,
+            workload: self.kept.workload.clone(),
+            revision: self.kept.revision.clone(),
+            startup_observed: *startup_observed,
+            losses: losses.clone(),
+            closed: *closed,
+            drained,
         };
         Some(Part { key: key.clone(), observed, letters, more: false })
     }
 
-    /// What the ledger holds and the controller does not.
+    /// What is written down and the controller does not have. A flow and the names of its address belong together: whichever is new
+    /// takes the other along.
     fn news(&self) -> Vec<Letter> {
-        let all = mailbox::letters(&self.ledger);
-        let told = |letter: &Letter| text(letter).is_some_and(|text| self.told.letters.contains(&text));
-        // A flow and the names of its address belong together: whichever is new takes the other along.
         let mut addresses = BTreeSet::new();
-        for letter in all.iter().filter(|letter| !told(letter)) {
-            addresses.extend(address(letter));
-        }
-        all.into_iter().filter(|letter| !told(letter) || address(letter).is_some_and(|address| addresses.contains(&address))).collect()
+        let parsed: Vec<(Letter, Written)> = if self.letters.values().any(|written| *written == Written::Untold) {
+            self.letters.iter().filter_map(|(text, written)| Some((serde_json::from_str(text).ok()?, *written))).collect()
+        } else {
+            Vec::new()
+        };
+        addresses.extend(parsed.iter().filter(|(_, written)| *written == Written::Untold).filter_map(|(letter, _)| address(letter)));
+        let wanted = |(letter, written): &(Letter, Written)| match written {
+            Written::Untold => true,
+            Written::Told => address(letter).is_some_and(|address| addresses.contains(&address)),
+            Written::After => false,
+        };
+        let mut letters: Vec<Letter> = parsed.into_iter().filter(wanted).map(|(letter, _)| letter).collect();
+        // Names first: who reads a flow wants to know by which name it went.
+        letters.sort_by_key(|letter| !matches!(letter, Letter::Name(..)));
+        letters
     }
 
-    /// The controller has taken this.
-    pub(super) fn taken(&mut self, part: &Part) {
-        self.told.letters.extend(part.letters.iter().filter_map(text));
-        self.told.losses.clone_from(&part.observed.losses);
-        self.told.closed = part.observed.closed;
-        self.told.any = true;
-        self.dirty |= part.more;
+    /// The controller has taken this. Gives the letters that changed.
+    pub(super) fn taken(&mut self, part: &Part) -> Vec<(String, Option<Written>)> {
+        let mut changes = Vec::new();
+        for text in part.letters.iter().filter_map(text) {
+            if let Some(written) = self.letters.get_mut(&text).filter(|written| **written == Written::Untold) {
+                *written = Written::Told;
+                changes.push((text, Some(Written::Told)));
+            }
+        }
+        let ObservedContainer { losses, closed, drained, .. } = &part.observed;
+        let told = Told { losses: losses.clone(), closed: *closed, drained: *drained && !part.more, any: true };
+        self.changed |= self.kept.told != told;
+        self.kept.told = told;
+        changes
+    }
+
+    /// Remembers what a directive calls it.
+    pub(super) fn named(&mut self, directive: &ContainerDirective) {
+        let ContainerDirective { workload, container, revision, .. } = directive;
+        for (text, kept) in
+            [(workload, &mut self.kept.workload), (container, &mut self.kept.container), (revision, &mut self.kept.revision)]
+        {
+            if !text.is_empty() && kept != text {
+                kept.clone_from(text);
+                self.changed = true;
+            }
+        }
+    }
+
+    /// The window is closed: what comes from now on is kept apart. Everything before has to be in the ledger.
+    pub(super) fn close(&mut self, empty: Ledger) {
+        if self.kept.state == State::Watched {
+            self.kept.state = State::Closing;
+            self.after = Some(empty);
+            self.changed = true;
+        }
+    }
+
+    /// The window is open again: what came meanwhile belongs to it.
+    pub(super) fn reopen(&mut self) {
+        if let Some(after) = self.after.take() {
+            mailbox::letters(&after).into_iter().for_each(|letter| mailbox::restore(&mut self.ledger, letter));
+            self.dirty = true;
+        }
+        self.kept.state = State::Watched;
+        self.changed = true;
+    }
+
+    /// Everything of it is to be told again, once for each batch whose answer says so. Gives the letters that changed.
+    pub(super) fn repeat(&mut self, batch: u64) -> Vec<(String, Option<Written>)> {
+        if self.repeated == Some(batch) {
+            return Vec::new();
+        }
+        self.repeated = Some(batch);
+        self.kept.told = Told::default();
+        self.changed = true;
+        let told = self.letters.iter_mut().filter(|(_, written)| **written == Written::Told);
+        told.map(|(text, written)| {
+            *written = Written::Untold;
+            (text.clone(), Some(Written::Untold))
+        })
+        .collect()
     }
 
     /// Whether everything has been told and nothing more will be.
     pub(super) fn done(&self) -> bool {
-        self.closed && (self.ignored || (self.told.closed && !self.dirty))
+        let Kept { closed, state, told, losses, .. } = &self.kept;
+        let all =
+            || told.closed && told.losses == *losses && !self.dirty && !self.letters.values().any(|written| *written == Written::Untold);
+        *closed && (*state == State::Ignored || all())
     }
 
-    /// Nobody wants to hear of it any more: what it did is forgotten.
-    pub(super) fn ignore(&mut self, empty: Ledger) {
-        self.ignored = true;
+    /// Nobody wants to hear of it any more: what it did is forgotten. Gives the letters that changed.
+    pub(super) fn ignore(&mut self, empty: Ledger) -> Vec<(String, Option<Written>)> {
+        self.kept.state = State::Ignored;
+        self.changed = true;
         self.dirty = false;
         self.ledger = empty;
-        self.told = Told::default();
+        self.after = None;
+        self.kept.told = Told::default();
+        std::mem::take(&mut self.letters).into_keys().map(|text| (text, None)).collect()
     }
 }
 
@@ -182,6 +298,10 @@ fn address(letter: &Letter) -> Option<IpAddr> {
 
 fn text(letter: &Letter) -> Option<String> {
     serde_json::to_string(letter).ok()
+}
+
+fn texts(ledger: &Ledger) -> impl Iterator<Item = String> {
+    mailbox::letters(ledger).into_iter().filter_map(|letter| text(&letter))
 }
 
 fn sums(totals: Vec<(LossCause, u64)>) -> BTreeMap<LossCause, u64> {
@@ -199,75 +319,4 @@ pub(super) fn processes(directory: &std::path::Path) -> BTreeSet<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use runtimemap_crds::{Origin, collapse::Thresholds};
-
-    use super::*;
-    use crate::fact::{Act, Fact};
-
-    fn container() -> Container {
-        let ledger = Ledger::new(&Thresholds::default(), true);
-        Container::new(PathBuf::new(), Vec::new(), Slot(0), ledger, true)
-    }
-
-    fn open(container: &mut Container, path: &str) {
-        let act = Act::Open { path: path.as_bytes().to_vec(), flags: 0 };
-        container.ledger.add(Fact { slot: Slot(0), origin: Origin::Entrypoint, pid: 1, time: 0, act }, None);
-        container.dirty = true;
-    }
-
-    #[test]
-    fn what_was_taken_is_not_told_again_and_what_was_not_is() {
-        let key = ("pod".to_owned(), "id".to_owned());
-        let mut container = container();
-        open(&mut container, "/a");
-        let first = container.part(&key).unwrap();
-        assert_eq!(first.letters.len(), 1);
-        // Not acknowledged: still news.
-        assert_eq!(container.part(&key).unwrap().letters, first.letters);
-        container.dirty = false;
-        container.taken(&first);
-        assert!(container.part(&key).is_none());
-        open(&mut container, "/a");
-        assert!(container.part(&key).is_none(), "seen again is no news");
-        open(&mut container, "/b");
-        assert_eq!(container.part(&key).unwrap().letters.len(), 1);
-    }
-
-    #[test]
-    fn a_flow_takes_the_names_of_its_address_along() {
-        let key = ("pod".to_owned(), "id".to_owned());
-        let mut container = container();
-        container.ledger.network.add_answer("a.test", &["192.0.2.1".parse().unwrap()]);
-        container.ledger.network.add_answer("b.test", &["192.0.2.2".parse().unwrap()]);
-        let first = container.part(&key).unwrap();
-        container.dirty = false;
-        container.taken(&first);
-        let flow = Act::Flow {
-            direction: crate::fact::Direction::Egress,
-            protocol: runtimemap_crds::Protocol::TCP,
-            local: "10.0.0.1:4000".parse().unwrap(),
-            remote: "192.0.2.1:443".parse().unwrap(),
-            outcome: runtimemap_crds::Outcome::Established,
-        };
-        container.ledger.add(Fact { slot: Slot(0), origin: Origin::Entrypoint, pid: 1, time: 0, act: flow }, None);
-        container.dirty = true;
-        let letters = container.part(&key).unwrap().letters;
-        assert!(matches!(letters.as_slice(), [Letter::Name(name, _), Letter::Flow(_)] if name == "a.test"), "{letters:?}");
-    }
-
-    #[test]
-    fn the_end_is_told_once_and_losses_are_totals_since_it_was_found() {
-        let key = ("pod".to_owned(), "id".to_owned());
-        let mut container = container();
-        container.begin_losses(vec![(LossCause::Missed, 5)]);
-        container.set_losses(vec![(LossCause::Missed, 7), (LossCause::RingFull, 1), (LossCause::RingFull, 2)]);
-        container.closed = true;
-        let part = container.part(&key).unwrap();
-        assert_eq!(part.observed.losses, BTreeMap::from([(LossCause::Missed, 2), (LossCause::RingFull, 3)]));
-        container.dirty = false;
-        assert!(!container.done());
-        container.taken(&part);
-        assert!(container.done() && container.part(&key).is_none());
-    }
-}
+mod tests;

@@ -34,7 +34,7 @@ pub(super) fn container_id(name: &str) -> Option<String> {
 }
 
 /// Whether a directory holds pods of one quality of service: `burstable`, `kubepods-besteffort.slice`.
-fn holds_pods(name: &str) -> bool {
+pub(super) fn holds_pods(name: &str) -> bool {
     let name = name.strip_suffix(".slice").and_then(|slice| slice.strip_prefix("kubepods-")).unwrap_or(name);
     matches!(name, "burstable" | "besteffort")
 }

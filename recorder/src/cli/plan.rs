@@ -9,7 +9,7 @@ use std::{
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::{AgentFlags, ControllerFlags, RecordFlags, UninstallFlags};
+use super::{AgentFlags, ControllerFlags, Lasting, RecordFlags, UninstallFlags};
 use crate::{
     agent, controller,
     record::{Plan, Subject},
@@ -57,10 +57,10 @@ pub(super) fn check(flags: RecordFlags) -> Result<Plan, Error> {
     Ok(Plan { name, namespace: valid("--namespace", namespace)?, output, facts, quiet, mask: !no_mask, avoid, subject })
 }
 
-/// The agent's plan: nothing of it can be wrong but what the cluster tells.
-pub(super) fn agent(flags: AgentFlags) -> agent::Plan {
-    let AgentFlags { node, kubeconfig, slots, no_mask, avoid } = flags;
-    agent::Plan { node, kubeconfig, slots, mask: !no_mask, avoid }
+pub(super) fn agent(flags: AgentFlags) -> Result<agent::Plan, Error> {
+    let AgentFlags { node, kubeconfig, lasting: Lasting { state, pins }, no_pins, below, listen, idle, slots, no_mask, avoid } = flags;
+    let idle = parse_duration("--idle", &idle)?;
+    Ok(agent::Plan { node, kubeconfig, slots, mask: !no_mask, avoid, state, pins: (!no_pins).then_some(pins), below, listen, idle })
 }
 
 pub(super) fn controller(flags: ControllerFlags) -> Result<controller::Plan, Error> {

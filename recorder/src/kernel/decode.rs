@@ -4,14 +4,25 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use runtimemap_crds::{Origin, Outcome, Protocol};
 use runtimemap_recorder_ebpf::{
-    abi, origin,
+    abi, origin, place,
     record::{self, Header, flow, kind, path},
 };
 
-use super::dns;
+use super::{Made, dns};
 use crate::fact::{Abi, Act, Direction, Exec, Fact, Slot};
 
-/// Decodes a record; the first value is the epoch of its container.
+/// A cgroup that the kernel has taken for a pod's or a container's.
+pub(super) fn made(bytes: &[u8]) -> Option<(u32, Made)> {
+    let (record, rest) = take::<record::Made>(bytes)?;
+    if record.header.kind != kind::MADE {
+        return None;
+    }
+    let path = rest.get(..record.length as usize)?.split(|byte| *byte == 0).next()?;
+    let slot = (record.header.slot < place::POD).then_some(Slot(record.header.slot));
+    Some((record.header.epoch, Made { slot, path: String::from_utf8(path.to_vec()).ok()?, time: record.header.time }))
+}
+
+/// Decodes a record of a fact; the first value is the epoch of its container.
 pub(super) fn fact(bytes: &[u8]) -> Option<(u32, Fact)> {
     let (header, _) = take::<Header>(bytes)?;
     let act = match header.kind {
@@ -56,7 +67,7 @@ pub(super) fn table(number: u32) -> Abi {
 }
 
 /// Splits a structure of the ABI off the front.
-fn take<T: Copy>(bytes: &[u8]) -> Option<(T, &[u8])> {
+pub(super) fn take<T: Copy>(bytes: &[u8]) -> Option<(T, &[u8])> {
     if bytes.len() < size_of::<T>() {
         return None;
     }

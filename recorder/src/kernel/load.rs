@@ -2,17 +2,18 @@
 
 use aya::{
     Btf, Ebpf, EbpfLoader, Pod,
-    maps::{Array, Map, MapType},
-    programs::{CgroupSkb, FExit, KProbe, ProgramError, RawTracePoint},
+    maps::{Array, MapType},
     sys::is_map_supported,
 };
 use runtimemap_recorder_ebpf::{SYSCALLS, Settings, abi, call, offsets::Offsets};
 
 use super::{
-    Error, Kernel, Options, Signal, btf,
-    hooks::{Attach, LADDERS, Ladder, Program, Rung},
-    output::Output,
-    quiet, track,
+    Error, Kernel, Options, Signal, attach, btf,
+    hooks::{Attach, LADDERS, Ladder, Rung},
+    links::Links,
+    pins, quiet,
+    set::Set,
+    track,
 };
 use crate::{fact::Abi, syscall};
 
@@ -46,6 +47,44 @@ pub struct Choice {
 }
 
 impl Choice {
+    fn none(ladder: &Ladder) -> Self {
+        Self {
+            signal: ladder.signal,
+            gives: ladder.gives,
+            used: None,
+            since: "",
+            pinnable: "",
+            refused: Vec::new(),
+            limits: ladder.cost.to_owned(),
+        }
+    }
+
+    fn take(&mut self, rung: &Rung) {
+        self.used = Some(rung.name);
+        (self.since, self.pinnable) = (rung.since, rung.pinnable);
+        rung.limits.clone_into(&mut self.limits);
+    }
+
+    /// The rung in use turns out not to hold.
+    pub(super) fn give_up(&mut self, why: &str) {
+        let cost = LADDERS.iter().find(|ladder| ladder.signal == self.signal).map_or("", |ladder| ladder.cost);
+        if let Some(name) = self.used.take() {
+            self.refused.push((name, why.to_owned()));
+            cost.clone_into(&mut self.limits);
+        }
+    }
+
+    /// What another recorder chose, by the programs that it left. A rung without programs is what it chose where no other is there.
+    pub(super) fn known(ladder: &Ladder, there: impl Fn(&str) -> bool) -> Self {
+        let mut choice = Self::none(ladder);
+        let whole = |rung: &&Rung| !rung.programs.is_empty() && rung.programs.iter().all(|program| there(program.name));
+        let found = ladder.rungs.iter().find(whole).or_else(|| ladder.rungs.iter().find(|rung| rung.programs.is_empty()));
+        if let Some(rung) = found {
+            choice.take(rung);
+        }
+        choice
+    }
+
     /// What profiles lack, if they do.
     pub(super) fn gap(&self) -> Option<String> {
         match self.used {
@@ -56,33 +95,75 @@ impl Choice {
     }
 }
 
-/// Loads and attaches.
+/// Loads and attaches, or takes over what a recorder before this one has left pinned.
 pub(super) fn load(options: Options) -> Result<Kernel, Error> {
+    let ring = !avoided(&options, "ringbuf") && is_map_supported(MapType::RingBuf).unwrap_or(false);
+    let Some(pins) = options.pins.clone() else { return fresh(options, ring, None) };
+    if !ring {
+        return fresh(options, ring, Some("only a ring buffer outlasts its reader".to_owned()));
+    }
+    if let Err(why) = pins.prepare() {
+        return fresh(options, ring, Some(why));
+    }
+    let folder = pins.folder(&options, &[RING_OBJECT, PERF_OBJECT]);
+    if folder.exists() {
+        match pins::adopt(&folder) {
+            Ok((set, links, choices)) => {
+                let mut kernel = Kernel::new(options, set, links, choices, functions(&btf::Types::read()?))?;
+                kernel.adopted = true;
+                kernel.folder = Some(folder);
+                track::adopt(&mut kernel)?;
+                return Ok(kernel);
+            }
+            // It cannot stay: it has the name of the one that takes its place.
+            Err(why) => pins::remove(&folder).map_err(|error| Error::Pins { path: folder.clone(), error: format!("{why}; {error}") })?,
+        }
+    }
+    let (mut set, links, choices, functions) = build(&options, ring)?;
+    match pins::pin(&folder, &mut set, links) {
+        Ok(links) => {
+            let mut kernel = Kernel::new(options, set, links, choices, functions)?;
+            kernel.folder = Some(folder);
+            Ok(kernel)
+        }
+        Err(why) => {
+            drop(set);
+            fresh(options, ring, Some(why))
+        }
+    }
+}
+
+fn fresh(options: Options, ring: bool, unpinned: Option<String>) -> Result<Kernel, Error> {
+    let (set, links, choices, functions) = build(&options, ring)?;
+    let mut kernel = Kernel::new(options, set, links, choices, functions)?;
+    kernel.unpinned = unpinned;
+    Ok(kernel)
+}
+
+type Built = (Set, Links, Vec<Choice>, Vec<&'static str>);
+
+fn build(options: &Options, ring: bool) -> Result<Built, Error> {
     let (offsets, functions) = {
         // Dropped at once: two copies of the kernel's types would be most of the recorder's memory.
         let types = btf::Types::read()?;
         (Plain(types.offsets(options.controller.as_deref())?), functions(&types))
     };
-    let quiet = quiet::ranges();
     let settings = Plain(Settings {
         hierarchy: u64::from(options.hierarchy),
         seed: seed(),
         rate: options.rate,
         burst: options.burst,
-        recorder: u64::from(std::process::id()),
-        quiet,
+        quiet: quiet::ranges(),
     });
-    let ring = !avoided(&options, "ringbuf") && is_map_supported(MapType::RingBuf).unwrap_or(false);
-    let mut bpf = object(&options, ring, &offsets, &settings)?;
+    let mut set = Set::Loaded(object(options, ring, &offsets, &settings)?);
     let kernel_btf = Btf::from_sys_fs().map_err(|error| Error::Btf { what: btf::PATH.to_owned(), error: error.to_string() })?;
-    // Open the output before anything can write to it.
-    let output = Output::open(&mut bpf, ring, options.buffer)?;
+    let mut links = Links::default();
     let mut choices = Vec::new();
     for ladder in LADDERS {
-        choices.push(climb(&mut bpf, ladder, &options, &functions, &kernel_btf)?);
+        choices.push(climb(&mut set, &mut links, ladder, options, &functions, &kernel_btf)?);
     }
-    fill_calls(&mut bpf, &choices)?;
-    Ok(Kernel { bpf, output, tracks: track::Tracks::default(), options, choices, undecodable: 0 })
+    fill_calls(&mut set, &choices)?;
+    Ok((set, links, choices, functions))
 }
 
 fn object(options: &Options, ring: bool, offsets: &Plain<Offsets>, settings: &Plain<Settings>) -> Result<Ebpf, Error> {
@@ -98,9 +179,16 @@ fn object(options: &Options, ring: bool, offsets: &Plain<Offsets>, settings: &Pl
     }
     loader.load(if ring { RING_OBJECT } else { PERF_OBJECT }).map_err(|error| {
         let error = chain(&error);
-        // EPERM and EACCES in the text of whichever call failed first.
-        if error.contains("os error 1)") || error.contains("os error 13)") { Error::NotPermitted } else { Error::Object { error } }
+        if not_permitted(&error) { Error::NotPermitted } else { Error::Object { error } }
     })
+}
+
+/// Why a rung is not used that nobody wants to be.
+const AVOIDED: &str = "avoided on request";
+
+/// EPERM and EACCES in the text of whichever call failed first.
+fn not_permitted(error: &str) -> bool {
+    error.contains("os error 1)") || error.contains("os error 13)")
 }
 
 /// Which functions that a hook names this kernel has.
@@ -117,26 +205,27 @@ fn functions(types: &btf::Types) -> Vec<&'static str> {
 }
 
 /// Takes the first rung whose programs load and attach.
-fn climb(bpf: &mut Ebpf, ladder: &'static Ladder, options: &Options, functions: &[&str], kernel_btf: &Btf) -> Result<Choice, Error> {
-    let mut choice = Choice {
-        signal: ladder.signal,
-        gives: ladder.gives,
-        used: None,
-        since: "",
-        pinnable: "",
-        refused: Vec::new(),
-        limits: ladder.cost.to_owned(),
-    };
+fn climb(
+    set: &mut Set,
+    links: &mut Links,
+    ladder: &'static Ladder,
+    options: &Options,
+    functions: &[&str],
+    kernel_btf: &Btf,
+) -> Result<Choice, Error> {
+    let mut choice = Choice::none(ladder);
     for rung in ladder.rungs {
-        match hold(bpf, rung, options, functions, kernel_btf) {
+        match hold(set, links, rung, options, functions, kernel_btf) {
             Ok(()) => {
-                choice.used = Some(rung.name);
-                (choice.since, choice.pinnable) = (rung.since, rung.pinnable);
-                rung.limits.clone_into(&mut choice.limits);
+                choice.take(rung);
                 return Ok(choice);
             }
             Err(why) => choice.refused.push((rung.name, why)),
         }
+    }
+    let refusals = || choice.refused.iter().filter(|(_, why)| why != AVOIDED);
+    if ladder.required && refusals().next().is_some() && refusals().all(|(_, why)| not_permitted(why)) {
+        return Err(Error::NotPermitted);
     }
     if ladder.required {
         let tried = choice.refused.iter().map(|(name, why)| format!("{name}: {why}")).collect::<Vec<_>>().join("; ");
@@ -145,15 +234,17 @@ fn climb(bpf: &mut Ebpf, ladder: &'static Ladder, options: &Options, functions: 
     Ok(choice)
 }
 
-fn hold(bpf: &mut Ebpf, rung: &Rung, options: &Options, functions: &[&str], kernel_btf: &Btf) -> Result<(), String> {
+fn hold(set: &mut Set, links: &mut Links, rung: &Rung, options: &Options, functions: &[&str], kernel_btf: &Btf) -> Result<(), String> {
     if avoided(options, rung.name) {
-        return Err("avoided on request".to_owned());
+        return Err(AVOIDED.to_owned());
     }
     for (index, program) in rung.programs.iter().enumerate() {
-        if let Err(why) = attach(bpf, program, options, functions, kernel_btf) {
+        let held = attach::load(set, program, options, functions, kernel_btf).and_then(|()| attach::attach(set, links, program, functions));
+        if let Err(why) = held {
             // A rung holds as a whole or not at all.
-            for program in &rung.programs[..index] {
-                unload(bpf, program);
+            for program in &rung.programs[..=index] {
+                links.end(|name| name == program.name)?;
+                attach::unload(set, program);
             }
             return Err(why);
         }
@@ -161,57 +252,12 @@ fn hold(bpf: &mut Ebpf, rung: &Rung, options: &Options, functions: &[&str], kern
     Ok(())
 }
 
-fn attach(bpf: &mut Ebpf, program: &Program, options: &Options, functions: &[&str], kernel_btf: &Btf) -> Result<(), String> {
-    let loaded = bpf.program_mut(program.name).ok_or_else(|| format!("no program {} in the object", program.name))?;
-    let words = |error: ProgramError| chain(&error);
-    match program.attach {
-        Attach::RawTracepoint(name) => {
-            let loaded: &mut RawTracePoint = loaded.try_into().map_err(words)?;
-            loaded.load().map_err(words)?;
-            loaded.attach(name).map_err(words)?;
-        }
-        Attach::FExit(names) => {
-            let function = names.iter().find(|name| functions.contains(name)).ok_or_else(|| format!("the kernel has no {}", names[0]))?;
-            let loaded: &mut FExit = loaded.try_into().map_err(words)?;
-            loaded.load(function, kernel_btf).map_err(words)?;
-            loaded.attach().map_err(words)?;
-        }
-        Attach::KProbe(names) => {
-            let function = names.iter().find(|name| functions.contains(name)).unwrap_or(&names[0]);
-            let loaded: &mut KProbe = loaded.try_into().map_err(words)?;
-            loaded.load().map_err(words)?;
-            loaded.attach(function, 0).map_err(words)?;
-        }
-        Attach::CgroupEgress | Attach::CgroupIngress => {
-            if !options.unified {
-                return Err("cgroup v2 is not mounted".to_owned());
-            }
-            let loaded: &mut CgroupSkb = loaded.try_into().map_err(words)?;
-            loaded.load().map_err(words)?;
-        }
-    }
-    Ok(())
-}
-
-fn unload(bpf: &mut Ebpf, program: &Program) {
-    if let Some(loaded) = bpf.program_mut(program.name) {
-        // It was loaded a moment ago; if it is not, there is nothing to undo.
-        let _ = match loaded {
-            aya::programs::Program::RawTracePoint(loaded) => loaded.unload(),
-            aya::programs::Program::FExit(loaded) => loaded.unload(),
-            aya::programs::Program::KProbe(loaded) => loaded.unload(),
-            aya::programs::Program::CgroupSkb(loaded) => loaded.unload(),
-            _ => Ok(()),
-        };
-    }
-}
-
 fn avoided(options: &Options, name: &str) -> bool {
     options.avoid.iter().any(|avoid| avoid == name || name.split('/').next() == Some(avoid))
 }
 
 /// Tells sys_exit what to do at the end of which calls.
-fn fill_calls(bpf: &mut Ebpf, choices: &[Choice]) -> Result<(), Error> {
+fn fill_calls(set: &mut Set, choices: &[Choice]) -> Result<(), Error> {
     let by_exit = choices.iter().any(|choice| choice.used == Some("sys_exit/open"));
     let opens: &[(&str, u8)] = &[
         ("open", call::OPEN_FLAGS_1),
@@ -222,8 +268,7 @@ fn fill_calls(bpf: &mut Ebpf, choices: &[Choice]) -> Result<(), Error> {
     ];
     let sockets = [("listen", call::LISTEN), ("bind", call::BIND)];
     let map_error = |error: aya::maps::MapError| Error::Map { name: "CALLS", error: chain(&error) };
-    let map = bpf.map_mut("CALLS").ok_or(Error::Map { name: "CALLS", error: "not in the object".to_owned() })?;
-    let mut calls: Array<_, u8> = Array::try_from(map as &mut Map).map_err(map_error)?;
+    let mut calls: Array<_, u8> = Array::try_from(set.map_mut("CALLS")?).map_err(map_error)?;
     for (name, action) in sockets.iter().chain(if by_exit { opens } else { &[] }) {
         for (table, which) in [(abi::NATIVE, Abi::Native), (abi::COMPAT, Abi::Compat)] {
             if let Some(number) = syscall::number(which, name) {

@@ -6,28 +6,26 @@ use std::{
 };
 
 use aya::{
-    Ebpf,
     maps::{
-        MapData, RingBuf,
+        Map, MapData,
         perf::{PerfEvent, PerfEventArray, PerfEventArrayBuffer},
     },
     util::online_cpus,
 };
+use runtimemap_recorder_ebpf::record::Header;
 
-use super::{Error, load::chain};
+use super::{Error, decode, load::chain, ring::Ring};
 
 /// The kernel's records.
 pub(super) enum Output {
     /// From Linux 5.8 on.
-    Ring(RingBuf<MapData>),
+    Ring(Ring),
     /// Before.
     Perf {
         /// One per processor.
         buffers: Vec<PerfEventArrayBuffer<MapData>>,
         /// Records that the kernel counted as lost.
         lost: u64,
-        /// Where a record that wraps around the buffer's end is put together.
-        joined: Vec<u8>,
     },
 }
 
@@ -36,12 +34,12 @@ const PERF_PAGES: usize = 512;
 
 impl Output {
     /// Opens the object's output.
-    pub(super) fn open(bpf: &mut Ebpf, ring: bool, bytes: u32) -> Result<Self, Error> {
+    pub(super) fn open(map: Map, bytes: u32) -> Result<Self, Error> {
         let failed = |error: String| Error::Map { name: "EVENTS", error };
-        let map = bpf.take_map("EVENTS").ok_or_else(|| failed("not in the object".to_owned()))?;
-        if ring {
-            return RingBuf::try_from(map).map(Self::Ring).map_err(|error| failed(chain(&error)));
-        }
+        let map = match map {
+            Map::RingBuf(data) => return Ring::new(data).map(Self::Ring).map_err(|error| failed(error.to_string())),
+            other => other,
+        };
         let mut array = PerfEventArray::try_from(map).map_err(|error| failed(chain(&error)))?;
         let processors = online_cpus().map_err(|(path, error)| failed(format!("{path}: {error}")))?;
         let pages = PERF_PAGES.min((bytes as usize / 4096 / processors.len()).next_power_of_two());
@@ -49,7 +47,7 @@ impl Output {
         for processor in processors {
             buffers.push(array.open(processor, Some(pages)).map_err(|error| failed(chain(&error)))?);
         }
-        Ok(Self::Perf { buffers, lost: 0, joined: Vec::new() })
+        Ok(Self::Perf { buffers, lost: 0 })
     }
 
     /// How it is called.
@@ -70,45 +68,60 @@ impl Output {
 
     /// Waits at most `timeout` for records, then hands all that are there to `sink`.
     pub(super) fn drain(&mut self, timeout: Duration, sink: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
-        wait(&self.descriptors(), timeout)?;
+        if !timeout.is_zero() {
+            wait(&self.descriptors(), timeout)?;
+        }
         match self {
-            Self::Ring(ring) => {
-                while let Some(record) = ring.next() {
-                    sink(&record);
-                }
-            }
-            Self::Perf { buffers, lost, joined } => {
+            Self::Ring(ring) => ring.drain(sink),
+            Self::Perf { buffers, lost } => {
+                // Each processor has its own order; a cgroup has to be known before what happens in it.
+                let mut records: Vec<(u64, Vec<u8>)> = Vec::new();
                 for buffer in buffers {
                     buffer.for_each(|event| match event {
-                        PerfEvent::Sample { head, tail: [] } => sink(head),
                         PerfEvent::Sample { head, tail } => {
-                            joined.clear();
-                            joined.extend_from_slice(head);
-                            joined.extend_from_slice(tail);
-                            sink(joined);
+                            let record = [head, tail].concat();
+                            records.push((decode::take::<Header>(&record).map_or(0, |(header, _)| header.time), record));
                         }
                         PerfEvent::Lost { count } => *lost += count,
                     });
                 }
+                records.sort_by_key(|(time, _)| *time);
+                records.iter().for_each(|(_, record)| sink(record));
             }
         }
         Ok(())
     }
 
+    /// Tells the kernel that what was drained needs no room any more.
+    pub(super) fn give_back(&self) {
+        match self {
+            Self::Ring(ring) => ring.give_back(),
+            // They are copied when they are read.
+            Self::Perf { .. } => {}
+        }
+    }
+
+    /// Part of the room that is held by what was drained and not given back, in percent.
+    pub(super) fn held(&self) -> u64 {
+        match self {
+            Self::Ring(ring) => ring.held() * 100 / ring.size().max(1),
+            Self::Perf { .. } => 0,
+        }
+    }
+
     /// What becomes readable when there are some.
     pub(super) fn borrowed(&self) -> Vec<BorrowedFd<'_>> {
-        // SAFETY: the buffers own them, and are borrowed for as long.
-        self.descriptors().into_iter().map(|fd| unsafe { BorrowedFd::borrow_raw(fd) }).collect()
+        match self {
+            Self::Ring(ring) => vec![ring.descriptor()],
+            // SAFETY: the buffers own them, and are borrowed for as long.
+            Self::Perf { buffers, .. } => buffers.iter().map(|buffer| unsafe { BorrowedFd::borrow_raw(buffer.as_raw_fd()) }).collect(),
+        }
     }
 
     fn descriptors(&self) -> Vec<RawFd> {
-        match self {
-            Self::Ring(ring) => vec![ring.as_raw_fd()],
-            Self::Perf { buffers, .. } => buffers.iter().map(AsRawFd::as_raw_fd).collect(),
-        }
+        self.borrowed().iter().map(AsRawFd::as_raw_fd).collect()
     }
 }
-
 /// Waits until one of the descriptors is readable, a signal comes, or the time is over.
 fn wait(descriptors: &[RawFd], timeout: Duration) -> Result<(), Error> {
     let mut polled: Vec<libc::pollfd> = descriptors.iter().map(|fd| libc::pollfd { fd: *fd, events: libc::POLLIN, revents: 0 }).collect();

@@ -3,7 +3,6 @@
 use std::mem::size_of;
 
 use aya::{
-    Ebpf,
     maps::{Array, Map, MapData, PerCpuArray, PerCpuValues},
     util::nr_cpus,
 };
@@ -13,13 +12,19 @@ use runtimemap_recorder_ebpf::{SYSCALLS, SyscallTable, abi, loss, origin};
 use super::{
     Error, decode,
     load::{Plain, chain},
+    set::Set,
 };
 use crate::fact::{Act, Fact, Slot};
 
-/// Every system call in the container's table. Refused are those that ended in an error under a filter and were never entered.
-pub(super) fn syscalls(bpf: &Ebpf, slot: Slot) -> Result<Vec<Fact>, Error> {
+/// Every system call in the container's table.
+pub(super) fn syscalls(set: &Set, slot: Slot) -> Result<Vec<Fact>, Error> {
+    calls_in(set.map("SYSCALL_TABLES")?, slot)
+}
+
+/// Every system call in a table. Refused are those that ended in an error under a filter and were never entered.
+pub(super) fn calls_in(map: &Map, slot: Slot) -> Result<Vec<Fact>, Error> {
     let name = "SYSCALL_TABLES";
-    let array: Array<&MapData, Plain<SyscallTable>> = Array::try_from(map(bpf, name)?).map_err(|error| failed(name, &error))?;
+    let array: Array<&MapData, Plain<SyscallTable>> = Array::try_from(map).map_err(|error| failed(name, &error))?;
     let Plain(SyscallTable { entered, left }) = array.get(&slot.0, 0).map_err(|error| failed(name, &error))?;
     let mut facts = Vec::new();
     let mut add = |origin, act| facts.push(Fact { slot, origin, pid: 0, time: 0, act });
@@ -42,16 +47,14 @@ pub(super) fn syscalls(bpf: &Ebpf, slot: Slot) -> Result<Vec<Fact>, Error> {
 }
 
 /// Empties a slot's tables for the next container.
-pub(super) fn clear(bpf: &mut Ebpf, slot: Slot) -> Result<(), Error> {
+pub(super) fn clear(set: &mut Set, slot: Slot) -> Result<(), Error> {
     let name = "SYSCALL_TABLES";
-    let map = bpf.map_mut(name).ok_or_else(|| Error::Map { name, error: "not in the object".to_owned() })?;
-    let mut calls: Array<&mut MapData, Plain<SyscallTable>> = Array::try_from(map).map_err(|error| failed(name, &error))?;
+    let mut calls: Array<&mut MapData, Plain<SyscallTable>> = Array::try_from(set.map_mut(name)?).map_err(|error| failed(name, &error))?;
     let empty = SyscallTable { entered: [[[0; SYSCALLS]; abi::COUNT]; origin::COUNT], left: [[0; SYSCALLS]; abi::COUNT] };
     calls.set(slot.0, Plain(empty), 0).map_err(|error| failed(name, &error))?;
     let name = "LOSSES";
-    let map = bpf.map_mut(name).ok_or_else(|| Error::Map { name, error: "not in the object".to_owned() })?;
     let mut losses: PerCpuArray<&mut MapData, Plain<[u64; loss::COUNT]>> =
-        PerCpuArray::try_from(map).map_err(|error| failed(name, &error))?;
+        PerCpuArray::try_from(set.map_mut(name)?).map_err(|error| failed(name, &error))?;
     let processors = nr_cpus().map_err(|(path, error)| Error::Map { name, error: format!("{path}: {error}") })?;
     let none = PerCpuValues::try_from(vec![Plain([0; loss::COUNT]); processors]);
     let none = none.map_err(|error| Error::Map { name, error: error.to_string() })?;
@@ -59,10 +62,10 @@ pub(super) fn clear(bpf: &mut Ebpf, slot: Slot) -> Result<(), Error> {
 }
 
 /// Loss counters of a container.
-pub(super) fn losses(bpf: &Ebpf, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
+pub(super) fn losses(set: &Set, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
     let name = "LOSSES";
     let array: PerCpuArray<&MapData, Plain<[u64; loss::COUNT]>> =
-        PerCpuArray::try_from(map(bpf, name)?).map_err(|error| failed(name, &error))?;
+        PerCpuArray::try_from(set.map(name)?).map_err(|error| failed(name, &error))?;
     let counters = array.get(&slot.0, 0).map_err(|error| failed(name, &error))?;
     let causes = [
         (loss::RING_FULL, LossCause::RingFull),
@@ -75,15 +78,18 @@ pub(super) fn losses(bpf: &Ebpf, slot: Slot) -> Result<Vec<(LossCause, u64)>, Er
 }
 
 /// Runs that the kernel skipped since the same program was running on that processor, over all programs.
-pub(super) fn missed(bpf: &Ebpf) -> u64 {
+pub(super) fn missed(set: &Set) -> u64 {
     use std::os::fd::{AsFd, AsRawFd};
-    bpf.programs().filter_map(|(_, program)| program.fd().ok()).map(|fd| program_misses(fd.as_fd().as_raw_fd())).sum()
+    set.descriptors().into_iter().map(|fd| program_misses(fd.as_fd().as_raw_fd())).sum()
 }
 
 /// Programs in use and how many instructions their verification took.
-pub(super) fn programs(bpf: &Ebpf) -> Vec<(String, Option<u32>)> {
-    let mut programs: Vec<_> =
-        bpf.programs().filter_map(|(name, program)| Some((name.to_owned(), program.info().ok()?.verified_instruction_count()))).collect();
+pub(super) fn programs(set: &Set) -> Vec<(String, Option<u32>)> {
+    let mut programs: Vec<_> = set
+        .programs()
+        .into_iter()
+        .filter_map(|(name, program)| Some((name.to_owned(), program.info().ok()?.verified_instruction_count())))
+        .collect();
     programs.sort();
     programs
 }
@@ -99,10 +105,6 @@ fn program_misses(fd: i32) -> u64 {
     // SAFETY: the kernel writes at most info_len bytes to info.
     let result = unsafe { libc::syscall(libc::SYS_bpf, bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &raw mut attr, size_of::<bpf_attr>()) };
     if result == 0 { info.recursion_misses } else { 0 }
-}
-
-fn map<'a>(bpf: &'a Ebpf, name: &'static str) -> Result<&'a Map, Error> {
-    bpf.map(name).ok_or_else(|| Error::Map { name, error: "not in the object".to_owned() })
 }
 
 fn failed(name: &'static str, error: &aya::maps::MapError) -> Error {

@@ -1,23 +1,19 @@
 //! Telling the kernel which cgroups and processes are a container.
 
 use std::{
-    collections::VecDeque,
-    fs::{self, File},
+    collections::{BTreeSet, VecDeque},
+    fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use aya::{
-    Ebpf,
-    maps::{Array, HashMap, Map, MapData, MapError},
-    programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType},
-    util::KernelVersion,
-};
-use runtimemap_recorder_ebpf::{CgroupKey, Container, SlotState, Task, Who, origin};
+use aya::maps::{Array, HashMap, MapData, MapError, Queue};
+use runtimemap_recorder_ebpf::{CgroupKey, Container, READY, SlotState, Task, Who, origin, place};
 
 use super::{
-    Error, Kernel, Options, Signal, Target,
+    Error, Kernel, Options, Signal, Target, attach,
     load::{Plain, chain},
+    set::Set,
     tables,
 };
 use crate::{fact::Slot, snapshot::Listener};
@@ -38,6 +34,8 @@ pub(super) struct Tracks {
 struct Use {
     epoch: u32,
     taken: bool,
+    /// Lies in the kernel's queue for a container to come.
+    ready: bool,
 }
 
 impl Tracks {
@@ -51,23 +49,30 @@ impl Tracks {
         self.followed
     }
 
+    /// The kernel has given a slot to a container.
+    pub(super) fn given(&mut self, slot: Slot) {
+        if let Some(held) = self.slots.get_mut(slot.0 as usize) {
+            held.ready = false;
+        }
+    }
+
     /// Takes a slot: one that never was in use, else the one that has been free for longest, under a higher epoch.
     fn take(&mut self, limit: u32) -> Result<Container, Error> {
         let next = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         if next < limit {
-            self.slots.push(Use { epoch: 1, taken: true });
+            self.slots.push(Use { epoch: 1, taken: true, ready: false });
             return Ok(Container { slot: next, epoch: 1 });
         }
         let slot = self.free.pop_front().ok_or(Error::Full(limit))?;
         let held = self.slots.get_mut(slot as usize).ok_or(Error::Full(limit))?;
-        *held = Use { epoch: held.epoch.wrapping_add(1), taken: true };
+        *held = Use { epoch: held.epoch.wrapping_add(1).max(1), taken: true, ready: false };
         Ok(Container { slot, epoch: held.epoch })
     }
 
     /// Gives a slot back. False if nobody had it.
     fn give_back(&mut self, slot: Slot) -> bool {
         let Some(held) = self.slots.get_mut(slot.0 as usize).filter(|held| held.taken) else { return false };
-        held.taken = false;
+        (held.taken, held.ready) = (false, false);
         self.free.push_back(slot.0);
         true
     }
@@ -89,46 +94,123 @@ fn lead_all(kernel: &mut Kernel, target: &Target, container: Container) -> Resul
         if !kernel.tracks.packets_above {
             packets(kernel, directory)?;
         }
-        enter_cgroups(&mut kernel.bpf, &kernel.options, directory, container)?;
+        enter_cgroups(&mut kernel.set, &kernel.options, directory, container)?;
     }
     kernel.tracks.followed |= !target.processes.is_empty();
-    follow(&mut kernel.bpf, &target.processes, container)
+    follow(&mut kernel.set, &target.processes, container)
 }
 
 /// A slot whose tables are empty.
 fn take(kernel: &mut Kernel, fresh: bool) -> Result<Container, Error> {
     let container = kernel.tracks.take(kernel.options.slots)?;
     if container.epoch > 1 {
-        tables::clear(&mut kernel.bpf, Slot(container.slot))?;
+        tables::clear(&mut kernel.set, Slot(container.slot))?;
     }
-    let state = SlotState { started: u64::from(!fresh), tokens: kernel.options.burst, refilled: 0 };
-    array::<SlotState>(&mut kernel.bpf, "STATES")?.set(container.slot, Plain(state), 0).map_err(|error| failed("STATES", &error))?;
+    let state = SlotState { started: u64::from(!fresh), tokens: kernel.options.burst, refilled: 0, epoch: container.epoch, taken: 1 };
+    set_state(&mut kernel.set, container.slot, state)?;
     Ok(container)
 }
 
-/// Lets cgroups that will be made below `directory` belong to a new slot from their first moment.
-pub(super) fn arm(kernel: &mut Kernel, directory: &Path) -> Result<Slot, Error> {
-    let container = take(kernel, true)?;
-    let slot = Slot(container.slot);
-    let result = lead(kernel, directory, slot);
-    if result.is_err() {
-        kernel.tracks.give_back(slot);
+fn set_state(set: &mut Set, slot: u32, state: SlotState) -> Result<(), Error> {
+    array::<SlotState>(set, "STATES")?.set(slot, Plain(state), 0).map_err(|error| failed("STATES", &error))
+}
+
+/// Lays out slots for containers to come. With all in use there are fewer, and containers are found later.
+pub(super) fn refill(kernel: &mut Kernel) -> Result<(), Error> {
+    let mut lying = kernel.tracks.slots.iter().filter(|held| held.ready).count();
+    while lying < READY as usize {
+        let container = match take(kernel, true) {
+            Ok(container) => container,
+            Err(Error::Full(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if let Err(error) = ready(&mut kernel.set)?.push(Plain(container), 0) {
+            kernel.tracks.give_back(Slot(container.slot));
+            return Err(failed("SLOTS_READY", &error));
+        }
+        if let Some(held) = kernel.tracks.slots.get_mut(container.slot as usize) {
+            held.ready = true;
+        }
+        lying += 1;
     }
-    result.map(|()| slot)
+    Ok(())
+}
+
+fn ready(set: &mut Set) -> Result<Queue<&mut MapData, Plain<Container>>, Error> {
+    Queue::try_from(set.map_mut("SLOTS_READY")?).map_err(|error| failed("SLOTS_READY", &error))
+}
+
+/// Finds out which slots were in use under the recorder before this one.
+pub(super) fn adopt(kernel: &mut Kernel) -> Result<(), Error> {
+    let limit = kernel.options.slots;
+    let states: Array<&mut MapData, Plain<SlotState>> = array(&mut kernel.set, "STATES")?;
+    let mut slots = Vec::new();
+    for slot in 0..limit {
+        let Plain(state) = states.get(&slot, 0).map_err(|error| failed("STATES", &error))?;
+        slots.push(Use { epoch: state.epoch, taken: state.taken != 0, ready: false });
+    }
+    // Beyond the last that ever was in use, none is known.
+    while slots.last().is_some_and(|last| last.epoch == 0) {
+        slots.pop();
+    }
+    let mut queue = ready(&mut kernel.set)?;
+    let mut lying = Vec::new();
+    while let Ok(Plain(container)) = queue.pop(0) {
+        lying.push(container);
+    }
+    for container in lying {
+        queue.push(Plain(container), 0).map_err(|error| failed("SLOTS_READY", &error))?;
+        if let Some(held) = slots.get_mut(container.slot as usize) {
+            held.ready = true;
+        }
+    }
+    kernel.tracks.free = (0..).zip(&slots).filter(|(_, held)| !held.taken).map(|(slot, _)| slot).collect();
+    kernel.tracks.slots = slots;
+    Ok(())
+}
+
+/// Releases whatever is neither ready nor of these.
+pub(super) fn keep_only(kernel: &mut Kernel, used: &BTreeSet<Slot>) -> Result<(), Error> {
+    let strays: Vec<Slot> = (0..)
+        .zip(&kernel.tracks.slots)
+        .filter(|(slot, held)| held.taken && !held.ready && !used.contains(&Slot(*slot)))
+        .map(|(slot, _)| Slot(slot))
+        .collect();
+    strays.into_iter().try_for_each(|slot| release(kernel, slot))
+}
+
+/// Lets what will be made below a cgroup be pods.
+pub(super) fn pods_below(kernel: &mut Kernel, directory: &Path) -> Result<(), Error> {
+    enter(kernel, directory, Container { slot: place::PODS, epoch: 0 })
+}
+
+/// Lets what will be made below a cgroup be containers, each with a slot.
+pub(super) fn pod(kernel: &mut Kernel, directory: &Path) -> Result<(), Error> {
+    enter(kernel, directory, Container { slot: place::POD, epoch: 0 })
+}
+
+/// Lets a cgroup be nobody's.
+pub(super) fn forget(kernel: &mut Kernel, directory: &Path) -> Result<(), Error> {
+    let key = key(&kernel.options, directory)?;
+    gone_is_fine("CGROUPS", cgroups(&mut kernel.set)?.remove(&Plain(key)))
+}
+
+fn enter(kernel: &mut Kernel, directory: &Path, what: Container) -> Result<(), Error> {
+    let key = key(&kernel.options, directory)?;
+    cgroups(&mut kernel.set)?.insert(Plain(key), Plain(what), 0).map_err(|error| failed("CGROUPS", &error))
 }
 
 /// Lets one cgroup, and what will be made below it, belong to a slot in use.
 pub(super) fn lead(kernel: &mut Kernel, directory: &Path, slot: Slot) -> Result<(), Error> {
     let gone = |error: String| Error::Cgroup { path: directory.to_owned(), error };
     let epoch = kernel.tracks.epoch(slot).ok_or_else(|| gone("its slot is free".to_owned()))?;
-    let key = key(&kernel.options, directory)?;
-    cgroups(&mut kernel.bpf)?.insert(Plain(key), Plain(Container { slot: slot.0, epoch }), 0).map_err(|error| failed("CGROUPS", &error))
+    enter(kernel, directory, Container { slot: slot.0, epoch })
 }
 
 /// The slot that a cgroup belongs to.
 pub(super) fn slot_of(kernel: &mut Kernel, directory: &Path) -> Result<Option<Slot>, Error> {
     let key = key(&kernel.options, directory)?;
-    let found = match cgroups(&mut kernel.bpf)?.get(&Plain(key), 0) {
+    let found = match cgroups(&mut kernel.set)?.get(&Plain(key), 0) {
         Ok(Plain(container)) => container,
         Err(MapError::KeyNotFound) => return Ok(None),
         Err(error) => return Err(failed("CGROUPS", &error)),
@@ -142,19 +224,22 @@ pub(super) fn release(kernel: &mut Kernel, slot: Slot) -> Result<(), Error> {
     if kernel.tracks.epoch(slot).is_none() {
         return Ok(());
     }
-    let mut cgroups = cgroups(&mut kernel.bpf)?;
+    let mut cgroups = cgroups(&mut kernel.set)?;
     // An entry may go while the others are walked: whatever is missed then leads to an epoch that is no more.
     let keys: Vec<_> = cgroups.iter().flatten().filter(|(_, Plain(held))| held.slot == slot.0).map(|(key, _)| key).collect();
     for key in keys {
         gone_is_fine("CGROUPS", cgroups.remove(&key))?;
     }
     let mut tasks: HashMap<_, u32, Plain<Task>> =
-        HashMap::try_from(map(&mut kernel.bpf, "TASKS")?).map_err(|error| failed("TASKS", &error))?;
+        HashMap::try_from(kernel.set.map_mut("TASKS")?).map_err(|error| failed("TASKS", &error))?;
     let pids: Vec<u32> = tasks.iter().flatten().filter(|(_, Plain(task))| task.container.slot == slot.0).map(|(pid, _)| pid).collect();
     for pid in pids {
         gone_is_fine("TASKS", tasks.remove(&pid))?;
     }
-    kernel.tracks.give_back(slot);
+    if kernel.tracks.give_back(slot) {
+        let Plain(state) = array::<SlotState>(&mut kernel.set, "STATES")?.get(&slot.0, 0).map_err(|error| failed("STATES", &error))?;
+        set_state(&mut kernel.set, slot.0, SlotState { taken: 0, ..state })?;
+    }
     Ok(())
 }
 
@@ -176,7 +261,24 @@ pub(super) fn packets_from(kernel: &mut Kernel, directory: &Path) -> Result<(), 
 
 fn packets(kernel: &mut Kernel, directory: &Path) -> Result<(), Error> {
     let used = kernel.choices.iter().any(|choice| choice.signal == Signal::Datagrams && choice.used == Some("cgroup_skb"));
-    if used && is_unified(directory)? { attach_packets(&mut kernel.bpf, directory) } else { Ok(()) }
+    if !used || !is_unified(directory)? {
+        return Ok(());
+    }
+    if !kernel.packets.iter().any(|known| known == directory) {
+        kernel.packets.push(directory.to_owned());
+    }
+    if !kernel.hot {
+        return Ok(());
+    }
+    let attached = attach::packets(&mut kernel.set, &mut kernel.links, directory);
+    if let Err(error) = &attached
+        && directory.is_dir()
+    {
+        // Loading them takes less than attaching them, so that only now it shows that this is no way to see packets.
+        kernel.packets.clear();
+        kernel.choices.iter_mut().filter(|choice| choice.signal == Signal::Datagrams).for_each(|choice| choice.give_up(&error.to_string()));
+    }
+    attached
 }
 
 fn key(options: &Options, directory: &Path) -> Result<CgroupKey, Error> {
@@ -187,14 +289,14 @@ fn key(options: &Options, directory: &Path) -> Result<CgroupKey, Error> {
 
 type Cgroups<'a> = HashMap<&'a mut MapData, Plain<CgroupKey>, Plain<Container>>;
 
-fn cgroups(bpf: &mut Ebpf) -> Result<Cgroups<'_>, Error> {
-    HashMap::try_from(map(bpf, "CGROUPS")?).map_err(|error| failed("CGROUPS", &error))
+fn cgroups(set: &mut Set) -> Result<Cgroups<'_>, Error> {
+    HashMap::try_from(set.map_mut("CGROUPS")?).map_err(|error| failed("CGROUPS", &error))
 }
 
 /// A cgroup and all below it.
-fn enter_cgroups(bpf: &mut Ebpf, options: &Options, directory: &Path, container: Container) -> Result<(), Error> {
+fn enter_cgroups(set: &mut Set, options: &Options, directory: &Path, container: Container) -> Result<(), Error> {
     let hierarchy = if is_unified(directory)? { 0 } else { u64::from(options.hierarchy) };
-    let mut cgroups = cgroups(bpf)?;
+    let mut cgroups = cgroups(set)?;
     let mut pending = vec![directory.to_owned()];
     while let Some(directory) = pending.pop() {
         let metadata = match fs::metadata(&directory) {
@@ -216,16 +318,16 @@ fn children(directory: &Path) -> Vec<PathBuf> {
     entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
 }
 
-fn follow(bpf: &mut Ebpf, processes: &[u32], container: Container) -> Result<(), Error> {
+fn follow(set: &mut Set, processes: &[u32], container: Container) -> Result<(), Error> {
     if processes.is_empty() {
         return Ok(());
     }
-    let mut tasks: HashMap<_, u32, Plain<Task>> = HashMap::try_from(map(bpf, "TASKS")?).map_err(|error| failed("TASKS", &error))?;
+    let mut tasks: HashMap<_, u32, Plain<Task>> = HashMap::try_from(set.map_mut("TASKS")?).map_err(|error| failed("TASKS", &error))?;
     for process in processes {
         let task = Task { container, origin: origin::ENTRYPOINT, followed: 1 };
         tasks.insert(*process, Plain(task), 0).map_err(|error| failed("TASKS", &error))?;
     }
-    array::<u32>(bpf, "FOLLOWED")?.set(0, Plain(1), 0).map_err(|error| failed("FOLLOWED", &error))
+    array::<u32>(set, "FOLLOWED")?.set(0, Plain(1), 0).map_err(|error| failed("FOLLOWED", &error))
 }
 
 /// Connections come to a socket's owner as the kernel knows it, which is who made it listen; of these it did not see that.
@@ -233,25 +335,10 @@ pub(super) fn listening(kernel: &mut Kernel, slot: Slot, listeners: &[Listener])
     let Some(epoch) = kernel.tracks.epoch(slot) else { return Ok(()) };
     let container = Container { slot: slot.0, epoch };
     let mut owners: HashMap<_, [u32; 2], Plain<Who>> =
-        HashMap::try_from(map(&mut kernel.bpf, "LISTENERS")?).map_err(|error| failed("LISTENERS", &error))?;
+        HashMap::try_from(kernel.set.map_mut("LISTENERS")?).map_err(|error| failed("LISTENERS", &error))?;
     for Listener { namespace, port, pid } in listeners {
         let who = Who { container, origin: origin::ENTRYPOINT, pid: *pid };
         owners.insert([*namespace, u32::from(*port)], Plain(who), 0).map_err(|error| failed("LISTENERS", &error))?;
-    }
-    Ok(())
-}
-
-/// Lets the packet programs see this cgroup's packets, beside whatever else is attached there.
-fn attach_packets(bpf: &mut Ebpf, directory: &Path) -> Result<(), Error> {
-    let failed = |error: String| Error::Cgroup { path: directory.to_owned(), error };
-    // A link, which aya makes from 5.7 on, stands beside others anyway and refuses the flag; the older way needs it.
-    let linked = KernelVersion::current().is_ok_and(|version| version >= KernelVersion::new(5, 7, 0));
-    let mode = if linked { CgroupAttachMode::Single } else { CgroupAttachMode::AllowMultiple };
-    let opened = File::open(directory).map_err(|error| failed(error.to_string()))?;
-    for (name, direction) in [("cgroup_skb_egress", CgroupSkbAttachType::Egress), ("cgroup_skb_ingress", CgroupSkbAttachType::Ingress)] {
-        let program = bpf.program_mut(name).ok_or_else(|| failed(format!("no program {name}")))?;
-        let program: &mut CgroupSkb = program.try_into().map_err(|error: aya::programs::ProgramError| failed(chain(&error)))?;
-        program.attach(&opened, direction, mode).map_err(|error| failed(chain(&error)))?;
     }
     Ok(())
 }
@@ -270,12 +357,8 @@ fn is_unified(directory: &Path) -> Result<bool, Error> {
     Ok(unsafe { found.assume_init() }.f_type == libc::CGROUP2_SUPER_MAGIC)
 }
 
-fn array<'a, T: Copy + 'static>(bpf: &'a mut Ebpf, name: &'static str) -> Result<Array<&'a mut MapData, Plain<T>>, Error> {
-    Array::try_from(map(bpf, name)?).map_err(|error| failed(name, &error))
-}
-
-fn map<'a>(bpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, Error> {
-    bpf.map_mut(name).ok_or_else(|| Error::Map { name, error: "not in the object".to_owned() })
+fn array<'a, T: Copy + 'static>(set: &'a mut Set, name: &'static str) -> Result<Array<&'a mut MapData, Plain<T>>, Error> {
+    Array::try_from(set.map_mut(name)?).map_err(|error| failed(name, &error))
 }
 
 fn failed(name: &'static str, error: &MapError) -> Error {

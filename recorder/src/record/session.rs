@@ -10,7 +10,7 @@ use super::{Error, Plan, Subject, evidence::EvidenceLog, output::Output, say};
 use crate::{
     cgroup::Hierarchies,
     fact::{Act, Fact, Slot},
-    kernel::{self, Kernel, Options, Target},
+    kernel::{self, Kernel, Options, Record, Target},
     ledger::Ledger,
     profile::{self, Ending, Recording},
     snapshot::Listener,
@@ -106,7 +106,15 @@ impl Session {
             return thread::sleep(timeout);
         }
         let Self { kernel, intake, failure, .. } = self;
-        *failure = kernel.drain(timeout, &mut |fact| intake.add(fact)).err();
+        *failure = kernel
+            .drain(timeout, &mut |record| {
+                if let Record::Fact(fact) = record {
+                    intake.add(fact);
+                }
+            })
+            .err();
+        // What a recording has seen ends with it.
+        kernel.give_back();
         if let Some(evidence) = &mut intake.evidence {
             evidence.flush();
         }

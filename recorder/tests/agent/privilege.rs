@@ -1,0 +1,75 @@
+//! What each capability is for: without it, that fails.
+
+use std::fs;
+
+use crate::rig::Rig;
+
+/// Linux/capability.h.
+const NEEDED: [(&str, u32); 5] = [("bpf", 39), ("perfmon", 38), ("net_admin", 12), ("sys_ptrace", 19), ("dac_read_search", 2)];
+
+#[test]
+fn it_keeps_no_capability_but_those_that_it_needs() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
+    let set = |name: &str| u64::from_str_radix(status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim(), 16).unwrap();
+    let needed = NEEDED.iter().fold(0, |all, (_, number)| all | 1u64 << number);
+    assert_eq!((set("CapPrm:"), set("CapEff:"), set("CapInh:")), (needed, needed, 0));
+    agent.end();
+}
+
+#[test]
+fn without_bpf_or_perfmon_it_ends_and_says_which_it_needs() {
+    for capability in ["bpf", "perfmon"] {
+        let rig = Rig::new();
+        let log = without(&rig, capability).ended();
+        assert!(log.contains("not permitted") && log.contains("CAP_BPF, CAP_PERFMON"), "{capability}: {log}");
+    }
+}
+
+#[test]
+fn without_net_admin_it_says_that_packets_are_not_seen() {
+    let rig = Rig::new();
+    let agent = without(&rig, "net_admin");
+    agent.wait_for_log("recording the containers");
+    let mut container = rig.pod().container();
+    container.act("cat /etc/hosts > /dev/null");
+    rig.cluster.wait_for(&container.id, "/etc/hosts");
+    let gaps = rig.cluster.written().concat();
+    assert!(gaps.contains("not seen: UDP and SCTP peers and the DNS names of all peers"), "{gaps}");
+    agent.end();
+}
+
+/// What is known of a container that ran before the agent, with a program of another user in it that holds a file open.
+fn snapshot_without(capability: Option<&str>) -> (bool, bool) {
+    let rig = Rig::new();
+    let mut container = rig.pod().container();
+    container.act("setpriv --reuid 1 --clear-groups sleep 1000 7</etc/hostname >/dev/null &");
+    container.act("until grep -q sleep /proc/$!/comm; do :; done");
+    let agent = capability.map_or_else(|| rig.begin(&[]), |capability| without(&rig, capability));
+    agent.wait_for_log("recording the containers");
+    container.act("cat /etc/hosts > /dev/null; exec 7</dev/null");
+    rig.cluster.wait_for(&container.id, "/etc/hosts");
+    container.act("kill $!");
+    agent.end();
+    let program = rig.cluster.letters(&container.id).iter().any(|letter| letter.starts_with("{\"exec\"") && letter.contains("bin/sleep\""));
+    (program, rig.cluster.has(&container.id, "/etc/hostname"))
+}
+
+#[test]
+fn without_sys_ptrace_programs_that_already_run_stay_unknown() {
+    assert_eq!(snapshot_without(None), (true, true));
+    assert!(!snapshot_without(Some("sys_ptrace")).0);
+}
+
+#[test]
+fn without_dac_read_search_files_that_other_users_hold_open_stay_unknown() {
+    let (program, file) = snapshot_without(Some("dac_read_search"));
+    assert!(program && !file);
+}
+
+/// An agent without one of the capabilities that it needs.
+fn without(rig: &Rig, capability: &str) -> crate::rig::Agent {
+    let set = format!("-{capability}");
+    rig.begin(&["setpriv", "--bounding-set", &set])
+}

@@ -1,0 +1,146 @@
+//! What the controller wants watched, and what it does not; hooks that are attached for learners only.
+
+use runtimemap_crds::{ContainerDirective, PodDirective, WatchState};
+
+use crate::{
+    pod::Container,
+    rig::{Rig, entries, wait_for_metric, wait_until},
+};
+
+fn order(container: &Container, watch: WatchState) -> ContainerDirective {
+    ContainerDirective {
+        pod_uid: container.pod_uid.clone(),
+        id: container.id.clone(),
+        watch,
+        workload: "shop/deployment-web".into(),
+        revision: "r1".into(),
+        ..ContainerDirective::default()
+    }
+}
+
+/// Names of pinned links.
+fn links(rig: &Rig) -> Vec<String> {
+    let all = entries(&rig.path("bpf/runtimemap"));
+    let links = all.iter().filter(|path| path.parent().unwrap().ends_with("links"));
+    links.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn a_window_that_closes_is_handed_over_whole_and_what_follows_waits() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let mut container = rig.pod().container();
+    container.act("cat /etc/hosts > /dev/null");
+    rig.cluster.order(order(&container, WatchState::Close));
+    wait_until("drained", || rig.cluster.observed(&container.id).is_some_and(|observed| observed.drained));
+    assert!(rig.cluster.has(&container.id, "/etc/hosts"));
+    let observed = rig.cluster.observed(&container.id).unwrap();
+    assert_eq!((observed.workload.as_str(), observed.revision.as_str()), ("shop/deployment-web", "r1"));
+    container.act("cat /etc/group > /dev/null");
+    // A kill changes nothing of it.
+    agent.kill();
+    let agent = rig.agent();
+    let mut other = rig.pod().container();
+    other.act("cat /etc/services > /dev/null");
+    rig.cluster.wait_for(&other.id, "/etc/services");
+    assert!(!rig.cluster.has(&container.id, "/etc/group"));
+    rig.cluster.order(order(&container, WatchState::Watch));
+    rig.cluster.wait_for(&container.id, "/etc/group");
+    agent.end();
+}
+
+#[test]
+fn what_is_ignored_is_not_told_of_any_more_also_by_the_next_agent() {
+    let mut rig = Rig::new();
+    let address = rig.listen();
+    let agent = rig.agent();
+    let pod = rig.pod();
+    let mut container = pod.container();
+    container.act("cat /etc/hosts > /dev/null");
+    rig.cluster.wait_for(&container.id, "/etc/hosts");
+    rig.cluster.order(order(&container, WatchState::Ignore));
+    wait_for_metric(&address, "runtimemap_agent_containers{state=\"ignored\"} 1");
+    let mut other = rig.pod().container();
+    let mut round = |container: &mut Container, name: &str| {
+        container.act(&format!("cat /etc/{name} > /dev/null"));
+        other.act(&format!("cat /etc/{name} > /dev/null"));
+        let path = format!("\"/etc/{name}\"");
+        rig.cluster.wait_for(&other.id, &path);
+        assert!(!rig.cluster.has(&container.id, &path));
+    };
+    round(&mut container, "group");
+    agent.kill();
+    let agent = rig.agent();
+    round(&mut container, "services");
+    agent.end();
+}
+
+#[test]
+fn containers_of_an_ignored_pod_are_ignored_before_they_have_a_cgroup() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let pod = rig.pod();
+    let mut before = pod.container();
+    rig.cluster.wait_for(&before.id, "bash");
+    rig.cluster.order_pod(PodDirective { pod_uid: pod.uid.clone(), watch: WatchState::Ignore });
+    let mut other = rig.pod().container();
+    other.act("true");
+    rig.cluster.wait_for(&other.id, "bash");
+    let mut after = pod.container();
+    for container in [&mut before, &mut after, &mut other] {
+        container.act("cat /etc/hosts > /dev/null");
+    }
+    rig.cluster.wait_for(&other.id, "/etc/hosts");
+    assert!(!rig.cluster.has(&before.id, "/etc/hosts"));
+    assert!(rig.cluster.observed(&after.id).is_none());
+    agent.end();
+}
+
+#[test]
+fn everything_is_told_again_when_it_is_asked_for() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let pod = rig.pod();
+    let (mut running, mut ended) = (pod.container(), pod.container());
+    for container in [&mut running, &mut ended] {
+        container.act("cat /etc/hosts > /dev/null");
+        rig.cluster.wait_for(&container.id, "/etc/hosts");
+    }
+    ended.end();
+    wait_until("the end", || rig.cluster.observed(&ended.id).is_some_and(|observed| observed.closed));
+    rig.cluster.forget();
+    for container in [&running, &ended] {
+        rig.cluster.order(order(container, WatchState::Repeat));
+        rig.cluster.wait_for(&container.id, "/etc/hosts");
+    }
+    agent.end();
+}
+
+#[test]
+fn hooks_that_run_often_are_attached_for_learners_only() {
+    let mut rig = Rig::new();
+    rig.flags.extend(["--idle".to_owned(), "1s".to_owned()]);
+    let address = rig.listen();
+    let agent = rig.agent();
+    let hot = ["sys_enter", "sys_exit", "inet_sock_set_state"];
+    let any_hot = |rig: &Rig| links(rig).iter().any(|link| hot.contains(&link.as_str()) || link.starts_with("cgroup_skb"));
+    let pod = rig.pod();
+    let mut container = pod.container();
+    container.act("cat /etc/hosts > /dev/null");
+    rig.cluster.wait_for(&container.id, "/etc/hosts");
+    assert!(any_hot(&rig), "{:?}", links(&rig));
+    rig.cluster.order(order(&container, WatchState::Ignore));
+    wait_until("nothing hot", || !any_hot(&rig));
+    assert!(links(&rig).iter().any(|link| link == "cgroup_mkdir"));
+    // The next pod finds all of it attached, also under an agent that never attached it.
+    agent.kill();
+    let agent = rig.agent();
+    let pod = rig.pod();
+    wait_for_metric(&address, "runtimemap_agent_hooks_hot 1");
+    assert!(any_hot(&rig));
+    let mut container = pod.container();
+    container.act("cat /etc/hosts > /dev/null");
+    rig.cluster.wait_for(&container.id, "/etc/hosts");
+    assert!(rig.cluster.observed(&container.id).unwrap().startup_observed);
+    agent.end();
+}
