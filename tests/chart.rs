@@ -216,3 +216,32 @@ fn nobody_may_read_secrets_and_the_agent_knows_only_its_mailbox() {
     let viewer = &granted["runtimemap-view"];
     assert!(!viewer.iter().any(|(resource, _)| resource == "applicationprofiles" || resource.starts_with("node")), "{viewer:?}");
 }
+
+#[test]
+fn before_it_goes_the_agents_leave_their_nodes() {
+    if !is_possible() {
+        return;
+    }
+    let objects = rendered(&[]);
+    let jobs = of_kind(&objects, "Job");
+    let [job] = jobs.as_slice() else { panic!("{jobs:?}") };
+    assert_eq!(job["metadata"]["annotations"]["helm.sh/hook"], "pre-delete");
+    assert_eq!(job["spec"]["template"]["spec"]["containers"][0]["args"], serde_json::json!(["uninstall"]));
+    // Whoever has no helm has no hook either: nothing of it is in the plain manifests.
+    assert!(!fs::read_to_string(deploy().join("runtimemap.yaml")).unwrap().contains("helm.sh/hook"));
+}
+
+#[test]
+fn one_controller_works_and_another_waits_and_both_say_how_they_are() {
+    if !is_possible() {
+        return;
+    }
+    let objects = rendered(&[]);
+    let controller = of_kind(&objects, "Deployment")[0];
+    assert_eq!((&controller["spec"]["replicas"], of_kind(&objects, "PodDisruptionBudget").len()), (&Value::from(2), 1));
+    let container = &controller["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/readyz");
+    assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/healthz");
+    // One alone may be drained.
+    assert_eq!(of_kind(&rendered(&["controller.replicas=1"]), "PodDisruptionBudget").len(), 0);
+}

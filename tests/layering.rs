@@ -59,7 +59,7 @@ const SOURCES: [(&str, &[&str], &[&str]); 5] = [
     ("policy/src", &IO, &[]),
     ("recorder/src", &["aya", "aya_obj"], &["kernel"]),
     // The edges, where they come to be: what talks to a cluster.
-    ("recorder/src", &["kube"], &["agent", "controller"]),
+    ("recorder/src", &["kube"], &["agent", "controller", "uninstall"]),
     // Label selectors are kube's, too.
     ("kubectl-runtimemap/src", &["kube"], &["cluster", "selection"]),
 ];

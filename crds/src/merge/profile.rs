@@ -2,7 +2,7 @@
 
 use super::{Evidence, Merge, union, union_of_maps, union_of_values};
 use crate::{
-    application_profile::{ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, Exec, Open},
+    application_profile::{ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, Exec, Image, Open},
     revision,
     status::Counts,
     workload::WorkloadReference,
@@ -90,7 +90,7 @@ impl Merge for ContainerProfile {
         syscall_origins.retain(|_, calls| !calls.is_empty());
         Self {
             name: name.max(other.name),
-            images: union_of_values(images, other.images),
+            images: images_of(union_of_values(images, other.images)),
             execs: union(execs, other.execs, |exec| (exec.path.clone(), exec.interpreter.clone(), exec.args.clone(), exec.origin)),
             opens: union(sorted(opens), sorted(other.opens), |open| open.path.clone()),
             capabilities: union(capabilities, other.capabilities, |capability| (capability.name.clone(), capability.granted)),
@@ -100,6 +100,13 @@ impl Merge for ContainerProfile {
             syscall_architectures: union_of_maps(syscall_architectures, other.syscall_architectures),
         }
     }
+}
+
+/// An image without a digest is one that was not known yet: the same with a digest stands for it.
+fn images_of(mut images: Vec<Image>) -> Vec<Image> {
+    let known: Vec<String> = images.iter().filter(|image| !image.image_id.is_empty()).map(|image| image.image.clone()).collect();
+    images.retain(|image| !image.image_id.is_empty() || !known.contains(&image.image));
+    images
 }
 
 impl Merge for Exec {

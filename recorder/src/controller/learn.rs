@@ -184,7 +184,10 @@ fn owner<'a>(
     if !workloads.settings.includes(&placed.pod.namespace) {
         return Ok(Owner { workload, container, role, revision: String::new(), takes: false, pod });
     }
-    let Admission { revision, takes } = workloads.admit(placed, closing, &index.live(workloads, &workload.key()), wall);
+    let Some(Admission { revision, takes }) = workloads.admit(placed, closing, &index.live(workloads, &workload.key()), wall) else {
+        // Its workload was deleted, and what it did with it; another one has the name now.
+        return Err((MailVerdict::Refused, "WorkloadGone"));
+    };
     Ok(Owner { workload, container, role, revision, takes, pod })
 }
 
@@ -208,7 +211,7 @@ fn one(
     if !unresolved.is_empty() && patient {
         return Err((MailVerdict::Later, "UnresolvedPeer"));
     }
-    let images = pod.and_then(|pod| pod.image(&container.id)).into_iter().collect();
+    let images = pod.and_then(|pod| pod.image(name, &container.id)).into_iter().collect();
     let mut profile = ContainerProfile { name: name.clone(), images, ..profile };
     if let Some(pod) = pod {
         sign(&mut profile, &mut neighbors, &pod.name);

@@ -65,6 +65,8 @@ pub(super) struct Pod {
     pub(super) generated: Option<String>,
     /// It has ended: its address is another's by now.
     pub(super) finished: bool,
+    /// It is told to end.
+    pub(super) ending: bool,
     /// It has ended well.
     pub(super) succeeded: bool,
     /// When it was made: no address was its own before.
@@ -126,6 +128,7 @@ impl Pod {
             annotations: annotations.into_iter().filter(|(name, _)| name.starts_with("runtimemap.io/")).collect(),
             generated: metadata.generate_name,
             finished,
+            ending: metadata.deletion_timestamp.is_some(),
             succeeded: status.phase.as_deref() == Some("Succeeded"),
             created: metadata.creation_timestamp.map(|Time(time)| time),
             ended,
@@ -173,9 +176,11 @@ impl Pod {
         self.manifest.as_deref().unwrap_or(&self.uid)
     }
 
-    /// The image that a container runs, once the API server knows.
-    pub(super) fn image(&self, id: &str) -> Option<Image> {
-        self.ids.get(id).map(|(_, image)| image.clone())
+    /// The image that a container runs: as the spec names it, with its digest once the API server knows that.
+    pub(super) fn image(&self, name: &str, id: &str) -> Option<Image> {
+        let known = self.ids.get(id).or_else(|| self.ids.values().find(|(known, _)| known == name)).map(|(_, image)| image);
+        let image = self.sources.get(name).map(|(image, _)| image).filter(|image| !image.is_empty()).or(known.map(|known| &known.image))?;
+        Some(Image { image: image.clone(), image_id: known.map(|known| known.image_id.clone()).unwrap_or_default() })
     }
 }
 
@@ -246,7 +251,7 @@ mod tests {
         let pod = Pod::of(
             serde_json::from_value(json!({
                 "metadata": {"uid": "u", "name": "web-1", "namespace": "shop"},
-                "spec": {"containers": [{"name": "web"}], "initContainers": [{"name": "setup"}]},
+                "spec": {"containers": [{"name": "web"}], "initContainers": [{"name": "setup", "image": "setup:1"}]},
                 "status": {
                     "podIP": "::ffff:10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}],
                     "containerStatuses": [{"name": "web", "image": "web:1", "imageID": "web@sha256:1", "ready": true, "restartCount": 1,
@@ -260,7 +265,10 @@ mod tests {
         assert_eq!(pod.container("", "aa"), Some(("web", Role::Main)));
         assert_eq!(pod.container("", "bb"), Some(("web", Role::Main)));
         assert_eq!((pod.container("", "zz"), pod.container("other", "aa")), (None, None));
-        assert_eq!(pod.image("aa").unwrap().image_id, "web@sha256:1");
+        assert_eq!(pod.image("web", "aa").unwrap().image_id, "web@sha256:1");
+        assert_eq!(pod.image("web", "zz").unwrap().image_id, "web@sha256:1");
+        // Before its status names it, the spec does.
+        assert_eq!(pod.image("setup", "zz"), Some(Image { image: "setup:1".into(), image_id: String::new() }));
         assert_eq!(pod.addresses, ["10.0.0.1".parse::<IpAddr>().unwrap()]);
     }
 

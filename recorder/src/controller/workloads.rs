@@ -46,6 +46,14 @@ pub(super) struct Tracked {
     pub(super) succeeded: bool,
 }
 
+impl Tracked {
+    /// Whether this is a workload of the same name that was made before or after.
+    fn is_other(&self, workload: &Workload) -> bool {
+        let (own, its) = (&self.workload.reference.uid, &workload.reference.uid);
+        !own.is_empty() && !its.is_empty() && own != its
+    }
+}
+
 /// All of them.
 #[derive(Debug)]
 pub(super) struct Workloads {
@@ -127,8 +135,17 @@ impl Workloads {
     }
 
     /// Says of which revision a container's facts are, and whether they are taken. A revision that is not known is begun.
-    pub(super) fn admit(&mut self, placed: &Placed, closing: bool, live: &BTreeSet<String>, now: Timestamp) -> Admission {
+    /// None if another workload of the same name has taken the place of the pod's.
+    pub(super) fn admit(&mut self, placed: &Placed, closing: bool, live: &BTreeSet<String>, now: Timestamp) -> Option<Admission> {
         let Placed { pod, workload, .. } = placed;
+        if let Some(tracked) = self.tracked.get(&workload.key())
+            && tracked.is_other(workload)
+        {
+            if !placed.is_live() || pod.ending {
+                return None;
+            }
+            self.tracked.remove(&workload.key());
+        }
         let marks = self.marks(workload, Some(pod));
         let period = self.period(workload, &marks);
         let tracked = self.tracked.entry(workload.key()).or_insert_with(|| Tracked { workload: workload.clone(), ..Tracked::default() });
@@ -143,7 +160,7 @@ impl Workloads {
         });
         tracked.revisions.note_images(&revision, &images);
         let takes = closing || tracked.revisions.takes(&revision);
-        Admission { revision, takes }
+        Some(Admission { revision, takes })
     }
 
     /// Revisions of a workload that a live pod runs.

@@ -204,3 +204,33 @@ fn ports_have_the_names_that_the_pods_spec_gives_them() {
     let sorted = at(&mut Waiting::new(), &batch, Instant::now());
     assert_eq!(sorted.additions[0].neighborhood.containers[0].listens[0].port_name, "http");
 }
+
+#[test]
+fn a_workload_that_took_the_name_of_another_takes_none_of_its_facts() {
+    let mut workloads = workloads();
+    let now = Instant::now();
+    let batch = batch(&[("pod-1", "web")], &[vec![exec("/bin/web")]]);
+    let known = |uid: &str| {
+        let reference =
+            runtimemap_crds::WorkloadReference { kind: "Deployment".into(), name: "web".into(), uid: uid.into(), ..Default::default() };
+        Workload { namespace: "shop".into(), reference, owned: true, ..Workload::default() }
+    };
+    // What is stored is of one that is gone: the pod that runs is of the present one.
+    workloads.recall(("shop".into(), "deployment-web".into()), known("old"), &ProfileStatus::default());
+    let sorted = with(&mut workloads, &Desk::default(), &mut Waiting::new(), &batch, now);
+    assert_eq!((causes(&sorted), sorted.additions[0].workload.reference.uid.as_str()), (vec![(MailVerdict::Taken, "")], "d"));
+    // Late facts of a pod that is gone do not take the place of what is there now.
+    workloads.recall(("shop".into(), "deployment-web".into()), known("new"), &ProfileStatus::default());
+    let mut index = index();
+    index.delete_pod("pod-1", now, Timestamp::UNIX_EPOCH);
+    let late = sort(
+        &index,
+        &mut workloads,
+        &Desk::default(),
+        "node1",
+        &batch,
+        &mut Waiting::new(),
+        Now { instant: now, wall: Timestamp::UNIX_EPOCH },
+    );
+    assert_eq!((causes(&late), late.additions.len()), (vec![(MailVerdict::Refused, "WorkloadGone")], 0));
+}
