@@ -1,10 +1,13 @@
 //! What each node's agent is told: the controller's side of the mailbox. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use runtimemap_crds::{Acknowledgement, ContainerDirective, MailVerdict, NodeDirectiveSpec, ObservedContainer, PodDirective, WatchState};
 
-use super::workloads::{Key, Open, Workloads};
+use super::{
+    index::TOMBSTONE,
+    workloads::{Key, Open, Workloads},
+};
 
 /// Most containers of a directive.
 const CONTAINERS: usize = 500;
@@ -24,6 +27,8 @@ struct Entry {
     closed: bool,
     /// It has handed over what it had when learning ended.
     drained: bool,
+    /// Since when its pod is not known any more.
+    orphaned: Option<Instant>,
     /// Since which acknowledged batch it is asked to repeat everything.
     repeat: Option<u64>,
 }
@@ -90,13 +95,18 @@ impl Desk {
         self.containers.retain(|_, entry| !entry.closed || entry.sequence == sequence);
     }
 
-    /// Takes what the node's pods are told. Containers of pods that are no more known go.
-    pub(super) fn tell(&mut self, mut pods: Vec<PodDirective>, known: &dyn Fn(&str) -> bool) {
+    /// Takes what the node's pods are told. Containers of pods that are no more known go after a while: until then, only this says whose
+    /// their last facts are.
+    pub(super) fn tell(&mut self, mut pods: Vec<PodDirective>, known: &dyn Fn(&str) -> bool, now: Instant) {
         pods.sort_by(|a, b| a.pod_uid.cmp(&b.pod_uid));
         pods.truncate(PODS);
         self.pods = pods;
+        for ((pod, _), entry) in &mut self.containers {
+            entry.orphaned = if known(pod) { None } else { entry.orphaned.or(Some(now)) };
+        }
         let sequence = self.ack.sequence;
-        self.containers.retain(|(pod, _), entry| entry.sequence == sequence || known(pod));
+        let waits = |since: Instant| now.duration_since(since) < TOMBSTONE;
+        self.containers.retain(|_, entry| entry.sequence == sequence || entry.orphaned.is_none_or(waits));
     }
 
     /// Asks for everything that was ever handed over of a workload, or of all.

@@ -23,7 +23,7 @@ use super::{
 };
 
 /// How long a pod is known after it is gone: facts of it are still on their way.
-const TOMBSTONE: Duration = Duration::from_secs(600);
+pub(super) const TOMBSTONE: Duration = Duration::from_secs(600);
 
 /// A pod with whose it is.
 #[derive(Clone, Debug)]

@@ -317,6 +317,7 @@ impl Controller {
             match result.await {
                 Ok(true) => self.health.count_write("generated"),
                 Ok(false) => {}
+                Err(kube::Error::Api(status)) if mail::is_ending(&status) => {}
                 Err(error) => {
                     say(&format!("failed to generate policies of {}/{}: {error}; trying again", key.0, key.1));
                     self.due.insert(key, occasion);
@@ -344,6 +345,12 @@ impl Controller {
                 }
             }
             Err(error) => say(&format!("failed to read {}/{}: {error}", key.0, key.1)),
+        }
+        // What goes with its workload is not built again.
+        let pods = self.index.by_workload().remove(&key).unwrap_or_default();
+        if !pods.iter().any(|placed| placed.is_live() && !placed.pod.ending) {
+            self.workloads.tracked.remove(&key);
+            return;
         }
         self.workloads.forget(&key);
         for desk in self.desks.values_mut() {

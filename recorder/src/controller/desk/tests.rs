@@ -138,3 +138,16 @@ fn what_has_ended_is_named_once_more_and_then_no_more() {
     desk.answer(ack(2), &[observed("b")], vec![taken("b")]);
     assert_eq!(watches(&mut desk, &workloads), [("b".to_owned(), WatchState::Watch)]);
 }
+
+#[test]
+fn a_container_whose_pod_is_gone_is_known_for_a_while() {
+    let mut desk = Desk::default();
+    desk.answer(ack(1), &[observed("a")], vec![taken("a")]);
+    desk.answer(ack(2), &[observed("b")], vec![taken("b")]);
+    let now = Instant::now();
+    desk.tell(Vec::new(), &|_| false, now);
+    assert!(desk.known("p", "a").is_some());
+    desk.tell(Vec::new(), &|_| false, now + TOMBSTONE);
+    // Of the last batch the node has yet to hear.
+    assert!(desk.known("p", "a").is_none() && desk.known("p", "b").is_some());
+}

@@ -1,5 +1,7 @@
 //! Telling the agents: one NodeDirective for each node, written when it says something new.
 
+use std::time::Instant;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, ResourceExt,
@@ -27,7 +29,7 @@ impl Controller {
             workloads.tell(index, placed).map(|watch| PodDirective { pod_uid: placed.pod.cgroup().to_owned(), watch })
         };
         let pods = index.of_node(node).filter(|placed| is_bound(placed)).filter_map(tell).collect();
-        desk.tell(pods, &|pod| index.pod(pod, node).is_some());
+        desk.tell(pods, &|pod| index.pod(pod, node).is_some(), Instant::now());
         let Some((spec, version)) = desk.write(workloads, index.covered(node, &workloads.settings)) else { return };
         let api: Api<NodeDirective> = Api::all(self.client.clone());
         let mut object = NodeDirective::new(node, spec.clone());

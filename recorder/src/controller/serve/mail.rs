@@ -83,7 +83,7 @@ impl Controller {
 }
 
 /// Whether the namespace is going, or gone: nothing can be made in it ever again.
-fn is_ending(status: &kube::core::Status) -> bool {
+pub(super) fn is_ending(status: &kube::core::Status) -> bool {
     let ending = |cause: &kube::core::response::StatusCause| cause.reason == "NamespaceTerminating";
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let gone = status.code == 404 && status.details.as_ref().is_some_and(|details| details.kind == "namespaces");
