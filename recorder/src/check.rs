@@ -17,11 +17,11 @@ pub enum Error {
     Kernel(#[from] kernel::Error),
 }
 
-/// Loads every hook once and says which are used, which are not and what that costs.
+/// Loads every hook once and says which are used, which are not and what that costs; and, if asked, which programs these are.
 ///
 /// # Errors
 /// If a hook that is needed does not load.
-pub fn table(avoid: &[String]) -> Result<String, Error> {
+pub fn table(avoid: &[String], programs: bool) -> Result<String, Error> {
     let identity = cgroup::identity()?;
     let kernel = Kernel::load(record::options(avoid)?)?;
     let by = identity.controller.map_or("cgroup v2".to_owned(), |controller| format!("cgroup v1 of {controller}"));
@@ -39,6 +39,13 @@ pub fn table(avoid: &[String]) -> Result<String, Error> {
         }
         if !choice.limits.is_empty() {
             text.push_str(&format!("  {}: {}\n", if choice.used.is_some() { "limits" } else { "missing" }, choice.limits));
+        }
+    }
+    if programs {
+        text.push_str("\nprograms, and instructions that the verifier walked:\n");
+        for (name, verified) in kernel.programs() {
+            let verified = verified.map_or("not told by this kernel".to_owned(), |count| count.to_string());
+            text.push_str(&format!("  {name}: {verified}\n"));
         }
     }
     Ok(text)

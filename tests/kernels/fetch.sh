@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fetch.sh SERIES: the folder of Debian's newest cloud kernel of SERIES (5.10, 6.1, 6.12), fetched when it is not cached yet.
+# fetch.sh SERIES: the folder of Debian's newest cloud kernel of SERIES (5.10, 6.1, 6.12, 7), fetched when it is not cached yet.
 #
 # The packages come through apt, from the mirrors this machine already uses, but with lists and sources of their own in the cache:
 # the system's sources stay as they are and nothing is installed. A cached kernel is kept until its folder is removed.
@@ -12,12 +12,13 @@ cache=${RUNTIMEMAP_CACHE:-$(cd "$(dirname "$0")/../.." && pwd)/.cache}
 kernels=$cache/kernels
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# Debian 11 has 5.10; Debian 12 has 6.1 and, among its security updates, 6.12.
+# Debian 11 has 5.10; Debian 12 has 6.1 and, among its security updates, 6.12; Debian's unstable branch has the newest, a 7.
 case $series in
     5.10) release=bullseye meta=linux-image-cloud-amd64 ;;
     6.1) release=bookworm meta=linux-image-cloud-amd64 ;;
     6.12) release=bookworm meta=linux-image-6.12-cloud-amd64 ;;
-    *) die "no kernel of series '$series' is known here; the known ones are 5.10, 6.1 and 6.12" ;;
+    7) release=sid meta=linux-image-cloud-amd64 ;;
+    *) die "no kernel of series '$series' is known here; the known ones are 5.10, 6.1, 6.12 and 7" ;;
 esac
 
 if [ -e "$kernels/$series/vmlinuz" ]; then
@@ -40,8 +41,9 @@ own_apt() { # a folder of apt's own state for this release
     : >"$folder/status"
     cat >"$folder/sources.list" <<SOURCES
 deb [arch=amd64 signed-by=$keyring] $main $release main
-deb [arch=amd64 signed-by=$keyring] $security $release-security main
 SOURCES
+    # The unstable branch has no security updates of its own.
+    [ "$release" = sid ] || echo "deb [arch=amd64 signed-by=$keyring] $security $release-security main" >>"$folder/sources.list"
     cat >"$folder/apt.conf" <<CONF
 Dir::State "$folder";
 Dir::State::status "$folder/status";
@@ -66,18 +68,24 @@ apt-get update -qq >&2 || die "failed to read the package lists of $release; see
 # The meta package names the image; of several versions the newest of the series counts.
 image=$(apt-cache show "$meta" | awk -v series="$series." '
     $1 == "Version:" { wanted = index($2, series) == 1; version = $2 }
-    $1 == "Depends:" && wanted { print version, $2 }' | sort -V | tail -1 | cut -d' ' -f2)
+    $1 == "Depends:" && wanted { for (i = 2; i <= NF; i++) if ($i ~ /^linux-image-/) print version, $i }' | sort -V | tail -1 | cut -d' ' -f2)
 [ -n "$image" ] || die "no package of $release holds a $series kernel any more (looked at what $meta depends on)"
 
 work=$(mktemp -d "$apt/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 echo "kernels: fetching $image" >&2
-(cd "$work" && apt-get download -qq "$image" >&2) || die "failed to fetch the package $image"
-mkdir "$work/tree"
-dpkg-deb -x "$work"/*.deb "$work/tree"
 version=${image#linux-image-}
+# Newer packages hold the kernel and its modules apart, in packages that the image's depends on.
+mapfile -t packages < <(apt-cache show "$image" | awk -v version="$version" '
+    $1 == "Depends:" { for (i = 2; i <= NF; i++) if ($i == "linux-binary-" version || $i == "linux-modules-" version) print $i; exit }')
+(cd "$work" && apt-get download -qq "$image" "${packages[@]}" >&2) || die "failed to fetch the package $image"
+mkdir "$work/tree"
+for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/tree"; done
+[ -e "$work/tree/lib" ] || ln -s usr/lib "$work/tree/lib"
 depmod -b "$work/tree" "$version"
-mv "$work/tree/boot/vmlinuz-$version" "$work/tree/vmlinuz"
+vmlinuz=$(find "$work/tree" -type f -name 'vmlinuz*' | head -1)
+[ -n "$vmlinuz" ] || die "the packages of $image hold no kernel"
+mv "$vmlinuz" "$work/tree/vmlinuz"
 rm -rf "$work/tree/boot" "$work/tree/usr/share"
 echo "$version" >"$work/tree/version"
 
