@@ -43,6 +43,11 @@ help: ## this list
 
 .PHONY: setup
 setup: ## install what building and testing need (root, for Debian packages); quick when all is there
+	@tests/setup/setup.sh cluster
+
+# What the demo needs: without the programs of a cluster, which take minutes to build.
+.PHONY: tools
+tools:
 	@tests/setup/setup.sh
 
 .PHONY: build
@@ -57,7 +62,7 @@ test: setup ## everything; WITHOUT="kernels truth" leaves parts out by name and 
 	@tests/setup/parts.sh $(PARTS)
 
 .PHONY: demo
-demo: setup build ## record a web server, show its map and policies, run it again under its seccomp profile
+demo: tools build ## record a web server, show its map and policies, run it again under its seccomp profile
 	$(needs_root)
 	@tests/demo/run.sh
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh: installs what building and testing need and is not there yet. Quick when all is there: every step looks first.
+# setup.sh [cluster]: installs what building and testing need and is not there yet. Quick when all is there: every step looks first.
+# With "cluster" also what takes minutes to build and only tests on a real Kubernetes need.
 #
 # Debian packages (packages.txt), bpf-linker and the linked toolchain "bpf", and, in the cache, kubectl, helm, the Python tools and the
 # programs of a Kubernetes cluster.
@@ -147,7 +148,7 @@ debian_packages
 toolchain=$(bpf_toolchain)
 python_tools
 clients
-cluster_programs
+if [ "${1:-}" = cluster ]; then cluster_programs; fi
 
 # An own choice in the environment goes before the one made here.
 cat >"$cache/setup.mk.new" <<MK
