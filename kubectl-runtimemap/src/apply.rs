@@ -124,7 +124,7 @@ fn confirmed(question: &str, planned: &[Planned], dialogue: &mut dyn Dialogue) -
                 }
             }
             Some(_) => {
-                ["y - apply", "n - change nothing", "p - print the policies", "? - this"].iter().try_for_each(|line| dialogue.say(line))?
+                ["y - apply", "n - change nothing", "p - print the policies", "? - this"].iter().try_for_each(|line| dialogue.say(line))?;
             }
         }
     }
