@@ -375,6 +375,19 @@ fn n16_behind_a_proxy_in_the_pod_nothing_is_said_of_ingress() {
 }
 
 #[test]
+fn n18_a_name_allows_no_address_that_was_not_talked_to() {
+    // Whoever answers its own question can name any address so.
+    let named = Neighbor { dns_names: vec!["github.com".into()], ..world("198.51.100.66", vec![port(Protocol::TCP, 443)]) };
+    for world in [World::Addresses, World::Prefix { v4: 32, v6: 128 }] {
+        assert_eq!(egress_cidrs(vec![named.clone()], &Options { world, ..Options::default() }), ["198.51.100.66/32"]);
+    }
+    let answered = Neighbor { ip_addresses: Vec::new(), ..named };
+    let generated = generate(&neighborhood(Vec::new(), vec![answered]), &Options::default());
+    assert_eq!(generated.policy.spec.unwrap().egress, None);
+    assert!(generated.status.notes.iter().any(|note| note.contains("no address of it is known")));
+}
+
+#[test]
 fn rules_that_do_not_fit_are_put_together_and_none_is_lost() {
     let many: Vec<Neighbor> = (0..450).map(|number| workload(&format!("w{number:03}"), "shop", vec![port(Protocol::TCP, 80)])).collect();
     let ports: Vec<NeighborPort> = (1000..1300).chain((2000..2300).step_by(2)).map(|number| port(Protocol::TCP, number)).collect();
