@@ -126,7 +126,6 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     let ends: SigSet = [Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
     ends.thread_block().map_err(Error::Wait)?;
     let signals = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(Error::Wait)?;
-    privilege::drop_rest()?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
     let listener = match plan.listen {
@@ -135,6 +134,8 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     };
     let metrics = Arc::new(Metrics::new());
     let mut node = open(plan, metrics.clone())?;
+    // Loading may take more than what follows: the kernel's symbols, and on old kernels locked memory.
+    privilege::drop_rest()?;
     node.find_roots();
     node.look()?;
     node.sweep()?;

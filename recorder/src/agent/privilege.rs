@@ -1,4 +1,4 @@
-//! Least privilege: what the agent does not need it gives up before it does anything else.
+//! Least privilege: what the agent does not need it gives up once its programs are loaded.
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::utsname::uname;

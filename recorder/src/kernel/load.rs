@@ -27,6 +27,9 @@ pub(super) struct Plain<T>(pub(super) T);
 // SAFETY: only made around `repr(C)` types of integers without padding.
 unsafe impl<T: Copy + 'static> Pod for Plain<T> {}
 
+/// What the tracepoint of capabilities does not see where the kernel hides its symbols.
+const HIDDEN: &str = "capabilities that the kernel only wonders about count as asked for: it hides its symbols, which CAP_SYSLOG shows";
+
 /// What was chosen for a signal.
 #[derive(Clone, Debug)]
 pub struct Choice {
@@ -89,6 +92,7 @@ impl Choice {
     pub(super) fn gap(&self) -> Option<String> {
         match self.used {
             None => Some(format!("not seen: {}", self.limits)),
+            Some(_) if self.limits == HIDDEN => Some(self.limits.clone()),
             Some(name) if self.signal == Signal::Opens || name == "kprobe/udp" => (!self.limits.is_empty()).then(|| self.limits.clone()),
             Some(_) => None,
         }
@@ -148,19 +152,20 @@ fn build(options: &Options, ring: bool) -> Result<Built, Error> {
         let types = btf::Types::read()?;
         (Plain(types.offsets(options.controller.as_deref())?), functions(&types))
     };
-    let settings = Plain(Settings {
-        hierarchy: u64::from(options.hierarchy),
-        seed: seed(),
-        rate: options.rate,
-        burst: options.burst,
-        quiet: quiet::ranges(),
-    });
+    let ranges = quiet::ranges();
+    let settings =
+        Plain(Settings { hierarchy: u64::from(options.hierarchy), seed: seed(), rate: options.rate, burst: options.burst, quiet: ranges });
     let mut set = Set::Loaded(object(options, ring, &offsets, &settings)?);
     let kernel_btf = Btf::from_sys_fs().map_err(|error| Error::Btf { what: btf::PATH.to_owned(), error: error.to_string() })?;
     let mut links = Links::default();
     let mut choices = Vec::new();
     for ladder in LADDERS {
         choices.push(climb(&mut set, &mut links, ladder, options, &functions, &kernel_btf)?);
+    }
+    if ranges.iter().all(|address| *address == 0) {
+        // The last rung tells callers by their addresses.
+        let blind = choices.iter_mut().filter(|choice| choice.used == Some("raw_tp/cap_capable"));
+        blind.for_each(|choice| HIDDEN.clone_into(&mut choice.limits));
     }
     fill_calls(&mut set, &choices)?;
     Ok((set, links, choices, functions))
@@ -224,7 +229,7 @@ fn climb(
         }
     }
     let refusals = || choice.refused.iter().filter(|(_, why)| why != AVOIDED);
-    if ladder.required && refusals().next().is_some() && refusals().all(|(_, why)| not_permitted(why)) {
+    if ladder.required && refusals().next().is_some() && refusals().all(|(_, why)| why.contains("os error 1)")) {
         return Err(Error::NotPermitted);
     }
     if ladder.required {
