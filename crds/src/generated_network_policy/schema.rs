@@ -205,13 +205,19 @@ fn selector(description: &str) -> Value {
 
 /// The rules that stand for one that was reviewed: what a NetworkPolicy's own schema checks once it is applied.
 pub(super) fn replacement(_: &mut SchemaGenerator) -> Schema {
+    let list = |description: &str| {
+        json!({
+            "type": "array", "maxItems": 100, "description": description,
+            "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+        })
+    };
     json_schema!({
         "type": "array", "maxItems": 100,
         "items": {
             "type": "object",
             "properties": {
-                "peers": {"type": "array", "maxItems": 100, "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
-                "ports": {"type": "array", "maxItems": 100, "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+                "peers": list("Peers, as a NetworkPolicy has them under from or to. None means anybody."),
+                "ports": list("Ports, as a NetworkPolicy has them. None means any port."),
             },
         },
     })
