@@ -197,6 +197,11 @@ impl Index {
         self.agents.remove(name);
     }
 
+    /// Whether there is such a node.
+    pub(super) fn has_node(&self, name: &str) -> bool {
+        self.nodes.contains_key(name)
+    }
+
     /// A node's agent says which addresses are the node's own.
     pub(super) fn report_node(&mut self, name: &str, addresses: &[String]) {
         let addresses = addresses.iter().filter_map(|address| address.parse::<IpAddr>().ok()).map(|address| address.to_canonical());

@@ -126,6 +126,10 @@ impl Controller {
             // What was deleted was there: it is taken as the last that was seen of it. What was in it before may be gone too.
             Change::Mail(Event::Delete(mail)) => {
                 let node = watches::key(mail.metadata).1;
+                if !self.index.has_node(&node) {
+                    // It went with its node: nobody is left who could be told.
+                    return;
+                }
                 if let Some(desk) = self.desks.get_mut(&node) {
                     desk.repeat(None);
                 }
@@ -360,8 +364,11 @@ impl Controller {
 
     /// A node is gone: what was learned on it and not handed over is lost.
     async fn lose_node(&mut self, node: &str) {
+        // The last that it said.
+        if let Some(batch) = self.mail.remove(node).filter(|_| self.is_ready()) {
+            self.deliver(node, &batch).await;
+        }
         self.index.delete_node(node);
-        self.mail.remove(node);
         let Some(desk) = self.desks.remove(node) else { return };
         let keys: Vec<Key> = self.workloads.tracked.keys().filter(|key| desk.learns(key)).cloned().collect();
         for key in keys {

@@ -21,7 +21,7 @@ impl Controller {
     }
 
     /// Stores a batch. What cannot be stored waits on its node.
-    async fn deliver(&mut self, node: &str, batch: &NodeObservationSpec) {
+    pub(super) async fn deliver(&mut self, node: &str, batch: &NodeObservationSpec) {
         let now = Now { instant: Instant::now(), wall: Timestamp::now() };
         let desk = self.desks.entry(node.to_owned()).or_default().clone();
         let mut sorted = learn::sort(&self.index, &mut self.workloads, &desk, node, batch, &mut self.waiting, now);
