@@ -61,7 +61,7 @@ pub struct Container {
     pub epoch: u32,
 }
 
-/// Slots that are none: what a cgroup above containers is. Every real slot is lower.
+/// What a cgroup above containers is: values of the map ABOVE. As slots of a record they are none: every real one is lower.
 pub mod place {
     /// A pod's cgroup: what is made below it is a container and takes a slot from the queue READY.
     pub const POD: u32 = u32::MAX - 1;

@@ -15,7 +15,7 @@ use runtimemap_recorder_ebpf::{
 use super::{
     emit, identity,
     identity::Who,
-    maps::{CGROUPS, SLOTS_READY},
+    maps::{ABOVE, CGROUPS, SLOTS_READY},
     read::read,
     walk::masked,
 };
@@ -42,20 +42,23 @@ fn made(ctx: &RawTracePointContext) -> Result<(), i64> {
     let cgroup: u64 = ctx.arg(0);
     let above: u64 = read(cgroup, offset!(cgroup_self) + offset!(css_parent))?;
     let parent: u64 = read(above, offset!(css_cgroup))?;
-    let Some(found) = identity::group(&identity::cgroup_key(parent)?) else { return Ok(()) };
+    let parent = identity::cgroup_key(parent)?;
     let key = identity::cgroup_key(cgroup)?;
-    if found.slot == place::PODS {
-        let pod = Container { slot: place::POD, epoch: 0 };
-        let _ = CGROUPS.insert(key, pod, 0);
-        tell(ctx, pod);
-    } else if found.slot == place::POD {
+    if let Some(container) = identity::container(&parent) {
+        belongs(&key, container);
+        return Ok(());
+    }
+    // SAFETY: the value is copied at once.
+    let Some(above) = (unsafe { ABOVE.get(parent).copied() }) else { return Ok(()) };
+    if above == place::PODS {
+        let _ = ABOVE.insert(key, place::POD, 0);
+        tell(ctx, Container { slot: place::POD, epoch: 0 });
+    } else {
         // Without one it is found by user space, later, and counts as one that already ran.
         if let Ok(Some(container)) = SLOTS_READY.pop() {
             belongs(&key, container);
             tell(ctx, container);
         }
-    } else {
-        belongs(&key, found);
     }
     Ok(())
 }
@@ -93,6 +96,7 @@ fn tell(ctx: &RawTracePointContext, container: Container) -> Option<()> {
 pub fn cgroup_release(ctx: RawTracePointContext) -> i32 {
     if let Ok(key) = identity::cgroup_key(ctx.arg(0)) {
         let _ = CGROUPS.remove(key);
+        let _ = ABOVE.remove(key);
     }
     0
 }

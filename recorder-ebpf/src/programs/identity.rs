@@ -2,7 +2,7 @@
 
 use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_get_current_pid_tgid};
 pub use runtimemap_recorder_ebpf::Who;
-use runtimemap_recorder_ebpf::{CgroupKey, Container, Task, abi, origin, place};
+use runtimemap_recorder_ebpf::{CgroupKey, Container, Task, abi, origin};
 
 use super::{
     maps::{CGROUPS, FOLLOWED, RECORDER, TASKS},
@@ -33,17 +33,11 @@ pub fn task_key(task: u64) -> Result<CgroupKey, i64> {
     Ok(CgroupKey { hierarchy, id: read(node, offset!(kernfs_id))? })
 }
 
-/// What a cgroup is: a container, or one of `place`.
-#[inline(always)]
-pub fn group(key: &CgroupKey) -> Option<Container> {
-    // SAFETY: the value is copied at once.
-    unsafe { CGROUPS.get(key).copied() }
-}
-
 /// The container of a cgroup.
 #[inline(always)]
 pub fn container(key: &CgroupKey) -> Option<Container> {
-    group(key).filter(|found| found.slot < place::POD)
+    // SAFETY: the value is copied at once.
+    unsafe { CGROUPS.get(key).copied() }
 }
 
 /// What is known of a process.

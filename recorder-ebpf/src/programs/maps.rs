@@ -9,6 +9,10 @@ use runtimemap_recorder_ebpf::{CgroupKey, Container, READY, SYSCALLS, SlotState,
 /// Which container a cgroup belongs to.
 #[map]
 pub static CGROUPS: HashMap<CgroupKey, Container> = HashMap::with_max_entries(8192, 0);
+/// What a cgroup above containers is: one of `place`. A map of its own: a comparison with the container's slot, folded into each lookup,
+/// is what verifiers of 5.10 refuse.
+#[map]
+pub static ABOVE: HashMap<CgroupKey, u32> = HashMap::with_max_entries(8192, 0);
 /// Processes of containers, by thread group.
 #[map]
 pub static TASKS: HashMap<u32, Task> = HashMap::with_max_entries(65536, 0);

@@ -181,18 +181,27 @@ pub(super) fn keep_only(kernel: &mut Kernel, used: &BTreeSet<Slot>) -> Result<()
 
 /// Lets what will be made below a cgroup be pods.
 pub(super) fn pods_below(kernel: &mut Kernel, directory: &Path) -> Result<(), Error> {
-    enter(kernel, directory, Container { slot: place::PODS, epoch: 0 })
+    above(kernel, directory, place::PODS)
 }
 
 /// Lets what will be made below a cgroup be containers, each with a slot.
 pub(super) fn pod(kernel: &mut Kernel, directory: &Path) -> Result<(), Error> {
-    enter(kernel, directory, Container { slot: place::POD, epoch: 0 })
+    above(kernel, directory, place::POD)
 }
 
 /// Lets a cgroup be nobody's.
 pub(super) fn forget(kernel: &mut Kernel, directory: &Path) -> Result<(), Error> {
     let key = key(&kernel.options, directory)?;
-    gone_is_fine("CGROUPS", cgroups(&mut kernel.set)?.remove(&Plain(key)))
+    gone_is_fine("ABOVE", places(&mut kernel.set)?.remove(&Plain(key)))
+}
+
+fn above(kernel: &mut Kernel, directory: &Path, what: u32) -> Result<(), Error> {
+    let key = key(&kernel.options, directory)?;
+    places(&mut kernel.set)?.insert(Plain(key), what, 0).map_err(|error| failed("ABOVE", &error))
+}
+
+fn places(set: &mut Set) -> Result<HashMap<&mut MapData, Plain<CgroupKey>, u32>, Error> {
+    HashMap::try_from(set.map_mut("ABOVE")?).map_err(|error| failed("ABOVE", &error))
 }
 
 fn enter(kernel: &mut Kernel, directory: &Path, what: Container) -> Result<(), Error> {
