@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# image.sh OUT IMAGE FOLDER COMMAND…: an image of one layer, FOLDER as it is but owned by root, which runs COMMAND; written to the file
+# image.sh OUT IMAGE FOLDER COMMAND…: an image of one layer, FOLDER as it is but owned by root, whose entrypoint is COMMAND; written to the file
 # OUT as `docker save` does. Equal folders make equal images.
 set -euo pipefail
 
@@ -14,7 +14,7 @@ tar=(tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner)
 layer=$(sha256sum <"$work/layer.tar" | cut -d ' ' -f 1)
 case $(uname -m) in x86_64) architecture=amd64 ;; aarch64) architecture=arm64 ;; *) architecture=$(uname -m) ;; esac
 jq --null-input --compact-output --arg layer "sha256:$layer" --arg architecture "$architecture" \
-    '{architecture: $architecture, os: "linux", config: {Cmd: $ARGS.positional, Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]},
+    '{architecture: $architecture, os: "linux", config: {Entrypoint: $ARGS.positional, Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]},
       rootfs: {type: "layers", diff_ids: [$layer]}}' --args -- "$@" >"$work/config.json"
 jq --null-input --compact-output --arg image "$image" '[{Config: "config.json", RepoTags: [$image], Layers: ["layer.tar"]}]' >"$work/manifest.json"
 "${tar[@]}" -C "$work" -cf "$out" manifest.json config.json layer.tar

@@ -23,7 +23,7 @@ network_up() {
     # Of this namespace alone: the node forwards, and packets between pods pass its filters as those of others do.
     local setting
     for setting in ipv4/ip_forward ipv6/conf/all/forwarding bridge/bridge-nf-call-iptables bridge/bridge-nf-call-ip6tables; do
-        "${inside[@]}" sh -c "echo 1 >/proc/sys/net/$setting" || die "failed to set /proc/sys/net/$setting: the node cannot forward packets"
+        nsenter "--net=/run/netns/$namespace" sh -c "echo 1 >/proc/sys/net/$setting" || die "failed to set /proc/sys/net/$setting: the node cannot forward packets"
     done
 }
 

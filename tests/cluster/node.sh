@@ -7,8 +7,8 @@
 # down  ends what the two started, and removes STATE.
 # load  STATE ARCHIVE…: images (see image.sh) for the node, for pods with imagePullPolicy Never.
 #
-# api and up print lines NAME=VALUE: KUBECONFIG, of an administrator; AUDIT, the API server's audit log; CONTAINERD, NETWORK and OUTSIDE of
-# a whole node: its socket, its network namespace, and the address of this machine, which is a host outside the cluster.
+# api and up print lines NAME=VALUE: KUBECONFIG, of an administrator; AUDIT, the API server's audit log; CONTAINERD, MANIFESTS, NETWORK and
+# OUTSIDE of a whole node: its socket, its static pods, its network namespace, and the address of this machine, which is a host outside the cluster.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -61,11 +61,12 @@ up() {
     unused
     [ "$(id -u)" = 0 ] || die "a node's containers and networks need root: run it as root, or leave it out: make test WITHOUT=e2e"
     programs=$("$here/build.sh")
-    # shellcheck disable=SC2034 # the parts use them
-    inside=(nsenter "--net=/run/netns/$namespace") server=https://$node4:6443
+    # shellcheck disable=SC2034 # the parts use it
+    server=https://$node4:6443
     taken || { echo "cluster: waiting for the node of $(cat "$lock/state")" >&2; until taken; do read -r -t 1 _ <> <(:) || true; done; }
     trap 'down' EXIT
     network_up
+    first_process
     pki "$node4" "$node6" 127.0.0.1 10.96.0.1 fd96::1
     control_plane 0.0.0.0 6443 2379 2380 --advertise-address="$node4"
     controllers --allocate-node-cidrs=true --cluster-cidr="$pods" --service-cluster-ip-range="$services"
@@ -79,6 +80,7 @@ up() {
     echo "KUBECONFIG=$state/pki/admin.kubeconfig"
     echo "AUDIT=$state/log/audit.json"
     echo "CONTAINERD=$run/containerd.sock"
+    echo "MANIFESTS=$state/manifests"
     echo "NETWORK=/run/netns/$namespace"
     echo "OUTSIDE=$outside4"
 }
@@ -96,16 +98,13 @@ taken() {
 
 down() {
     trap - EXIT
-    halt proxy kubelet scheduler controller-manager apiserver
+    # Of a node the first process takes all others with it.
+    halt init apiserver controller-manager etcd
     if [ "$(cat "$lock/state" 2>/dev/null)" = "$state" ]; then
-        containers_down
-        halt containerd
-        mounts_down
         cgroups_down
         network_down
         rm -rf "$run" "$lock"
     fi
-    halt etcd
     rm -rf "$state"
 }
 

@@ -1,6 +1,16 @@
-# containerd, kubelet, kube-proxy, scheduler and CoreDNS. Sourced by node.sh, which sets state, programs, node and run.
+# The node: containerd, kubelet, kube-proxy and CoreDNS. Sourced by node.sh, which sets state, programs, node and run.
 # shellcheck shell=bash
 # shellcheck disable=SC2154
+
+# The node's first process, in namespaces of its own: whatever looks for the node by process 1 finds it, and with it all others end.
+first_process() {
+    begin init nsenter "--net=/run/netns/$namespace" unshare --pid --fork --mount --mount-proc sh -c "mount --make-rshared / && exec $programs/pause"
+    within 10 "the node's first process" first_is_pause
+    pgrep -P "$(cat "$state/init.pid")" >"$state/init.new"
+    mv "$state/init.new" "$state/init.pid"
+    inside=(nsenter --target "$(cat "$state/init.pid")" --net --pid --mount)
+}
+first_is_pause() { [ "$(readlink "/proc/$(pgrep -P "$(cat "$state/init.pid")")/exe")" = "$programs/pause" ]; }
 
 containerd_up() {
     mkdir -p "$run" "$state/cni"
@@ -87,6 +97,9 @@ oomScoreAdj: -1
 syncFrequency: 10s
 fileCheckFrequency: 1s
 nodeStatusUpdateFrequency: 10s
+# What is killed again and again comes back at once.
+featureGates: {KubeletCrashLoopBackOffMax: true}
+crashLoopBackOff: {maxContainerRestartPeriod: 1s}
 # Nothing is thrown out for want of room.
 localStorageCapacityIsolation: false
 imageGCHighThresholdPercent: 100
@@ -112,21 +125,4 @@ dns_up() {
     own_image dns localhost/coredns:1
     kubectl_admin apply -f "$here/dns.yaml" >>"$state/log/dns.log"
     within 60 "CoreDNS" kubectl_admin -n kube-system wait --for=condition=Available deployment/coredns --timeout=1s
-}
-
-# Ends every container and unmounts what they left.
-containers_down() {
-    local address=(ctr --address "$run/containerd.sock" --namespace k8s.io) task
-    if runs containerd; then
-        for task in $("${address[@]}" tasks ls --quiet 2>/dev/null); do
-            "${address[@]}" tasks rm --force "$task" >/dev/null 2>&1 || true
-        done
-    fi
-}
-
-mounts_down() {
-    local mount
-    while read -r mount; do
-        umount --lazy "$mount" 2>/dev/null || true
-    done < <(awk -v run="$run/" -v state="$state/" 'index($2, run) == 1 || index($2, state) == 1 { print $2 }' /proc/self/mounts | sort -r)
 }
