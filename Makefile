@@ -26,7 +26,7 @@ export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
 # The parts of `make test`, in the order in which they run. Each is a target of its own.
-PARTS := format lint scripts deny unit judge docs ebpf kernel plugin truth replay kernels
+PARTS := format lint scripts deny unit judge docs ebpf kernel plugin truth replay kernels e2e
 # Integration tests of the part `unit`: all but the recorder's, which need this kernel, those named plugin*, which need kubectl,
 # those that make containers with runc or ask the judge, and what README shows.
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds policy kubectl-runtimemap,$(name)/tests/*.rs))))
@@ -126,6 +126,11 @@ replay: build ## part: recorded servers run again under runc with their own filt
 .PHONY: kernels
 kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10" chooses
 	@tests/kernels/run.sh $(KERNELS)
+
+.PHONY: e2e
+e2e: build ## part: a real Kubernetes node, runtimemap on it, and workloads' objects, whole (root); ONLY=network chooses by name
+	$(needs_root)
+	@tests/e2e/run.sh $(ONLY)
 
 .PHONY: measure
 measure: ## write down what the installed runc needs under a filter (root); RUNTIMEMAP_RUNTIME names another runtime

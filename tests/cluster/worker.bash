@@ -4,7 +4,9 @@
 
 # The node's first process, in namespaces of its own: whatever looks for the node by process 1 finds it, and with it all others end.
 first_process() {
-    begin init nsenter "--net=/run/netns/$namespace" unshare --pid --fork --mount --mount-proc sh -c "mount --make-rshared / && exec $programs/pause"
+    # With a file system for pinned programs, as systemd gives every node.
+    begin init nsenter "--net=/run/netns/$namespace" unshare --pid --fork --mount --mount-proc \
+        sh -c "mount --make-rshared / && mount -t bpf bpf /sys/fs/bpf && exec $programs/pause"
     within 10 "the node's first process" first_is_pause
     pgrep -P "$(cat "$state/init.pid")" >"$state/init.new"
     mv "$state/init.new" "$state/init.pid"

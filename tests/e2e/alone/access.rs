@@ -1,0 +1,176 @@
+//! Who may do what: the agent of a node, a tenant, a viewer. Tried, not looked up.
+
+use std::io::Write;
+
+use runtimemap_recorder::mailbox::{self, Letter};
+use serde_json::{Value, json};
+
+use crate::space::{PROFILE, Space, kubectl, try_kubectl};
+
+const SYSTEM: &str = "runtimemap";
+
+/// A kubeconfig that knows the API server and nobody's keys.
+fn nobody() -> tempfile::NamedTempFile {
+    let mut config: Value = serde_json::from_str(&kubectl(&["config", "view", "--raw", "--minify", "-o", "json"], "")).unwrap();
+    config["users"][0]["user"] = json!({});
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(config.to_string().as_bytes()).unwrap();
+    file
+}
+
+/// Whoever has a token.
+struct Bearer {
+    config: tempfile::NamedTempFile,
+    token: String,
+}
+
+impl Bearer {
+    /// The agent in a pod of the system's namespace, by a token that is bound to it.
+    fn agent(pod: &str) -> Self {
+        let arguments = ["-n", SYSTEM, "create", "token", "runtimemap-agent", "--bound-object-kind=Pod", "--bound-object-name", pod];
+        Self { config: nobody(), token: kubectl(&arguments, "").trim().to_owned() }
+    }
+
+    fn tries(&self, arguments: &[&str], input: &str) -> (bool, String) {
+        let config = self.config.path().to_str().unwrap();
+        let (succeeded, out, errors) = try_kubectl(&[&["--kubeconfig", config, "--token", &self.token], arguments].concat(), input);
+        (succeeded, out + &errors)
+    }
+
+    fn may(&self, arguments: &[&str], input: &str) {
+        let (succeeded, said) = self.tries(arguments, input);
+        assert!(succeeded, "{arguments:?}: {said}");
+    }
+
+    /// It is refused, and told why in these words.
+    fn may_not(&self, arguments: &[&str], input: &str, why: &str) {
+        let (succeeded, said) = self.tries(arguments, input);
+        assert!(!succeeded && said.contains(why), "{arguments:?}: {succeeded}, {said}");
+    }
+}
+
+/// A second node, which no kubelet runs; gone when dropped.
+struct SecondNode;
+
+impl SecondNode {
+    fn new() -> Self {
+        let taints = json!([{"key": "runtimemap.io/e2e", "effect": "NoSchedule"}]);
+        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node2"}, "spec": {"taints": taints}});
+        kubectl(&["apply", "-f", "-"], &node.to_string());
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "agent2", "namespace": SYSTEM},
+            "spec": {"nodeName": "node2", "serviceAccountName": "runtimemap-agent", "containers": [{"name": "agent", "image": "none"}]},
+        });
+        kubectl(&["apply", "-f", "-"], &pod.to_string());
+        Self
+    }
+}
+
+impl Drop for SecondNode {
+    fn drop(&mut self) {
+        kubectl(&["-n", SYSTEM, "delete", "pod", "agent2", "--force", "--grace-period=0", "--ignore-not-found"], "");
+        kubectl(&["delete", "node", "node2", "--ignore-not-found"], "");
+        kubectl(&["delete", "nodeobservation,nodedirective", "node2", "--ignore-not-found"], "");
+    }
+}
+
+fn observation(node: &str, spec: &Value) -> String {
+    json!({"apiVersion": "runtimemap.io/v1alpha1", "kind": "NodeObservation", "metadata": {"name": node}, "spec": spec}).to_string()
+}
+
+#[tokio::test]
+async fn a_node_has_its_own_mailbox_and_nothing_else() {
+    let space = Space::new("nodes").await;
+    space.apply(include_str!("../manifests/first.yaml"));
+    space.until(PROFILE, "pod-first", "is there", |_| true).await;
+    let _second = SecondNode::new();
+    let first = kubectl(
+        &[
+            "-n",
+            SYSTEM,
+            "get",
+            "pods",
+            "-l",
+            "app.kubernetes.io/component=agent",
+            "--field-selector=status.phase=Running",
+            "-o",
+            "jsonpath={.items[0].metadata.name}",
+        ],
+        "",
+    );
+    let node1 = kubectl(&["get", "nodeobservations", "-o", "jsonpath={.items[0].metadata.name}"], "");
+    let (one, two) = (Bearer::agent(&first), Bearer::agent("agent2"));
+    let empty = json!({"ledger": "e2e", "sequence": 1, "architecture": "amd64"});
+    let create = ["create", "-f", "-"];
+    two.may(&create, &observation("node2", &empty));
+    // One request, as agents make it: what `kubectl patch` reads first they may not.
+    let patch = ["apply", "--server-side", "--force-conflicts", "--validate=false", "-f", "-"];
+    one.may_not(&patch, &observation("node2", &empty), "may not write the NodeObservation node2");
+    one.may_not(&create, &observation("node3", &empty), "may not write the NodeObservation node3");
+    two.may_not(&patch, &observation(&node1, &empty), &format!("may not write the NodeObservation {node1}"));
+    for arguments in [
+        &["get", "nodeobservation", &node1][..],
+        &["get", "nodeobservation", "node2"],
+        &["get", "nodeobservations"],
+        &["delete", "nodeobservation", &node1],
+        &["get", "pods", "-A"],
+        &["get", "secrets", "-A"],
+        &["get", "nodes"],
+        &["-n", &space.name, "get", "applicationprofile", "pod-first"],
+        &["-n", &space.name, "patch", "applicationprofile", "pod-first", "--type=merge", "-p", r#"{"metadata":{"labels":{"a":"b"}}}"#],
+        &["-n", &space.name, "delete", "applicationprofile", "pod-first"],
+        &["patch", "nodedirective", &node1, "--type=merge", "-p", r#"{"spec":{"ack":{"sequence":9}}}"#],
+    ] {
+        two.may_not(arguments, "", "Forbidden");
+    }
+    // What it says of another node's pod is refused, and is nowhere.
+    let uid = space.kubectl(&["get", "pod", "first", "-o", "jsonpath={.metadata.uid}"], "");
+    let open = runtimemap_crds::Open { path: "/forged".into(), ..Default::default() };
+    let container = json!({"podUID": uid, "id": "0".repeat(64), "name": "acts", "type": "container", "startupObserved": true});
+    let spec = json!({
+        "ledger": "e2e", "sequence": 2, "architecture": "amd64", "containers": [container],
+        "payload": mailbox::encode(&[vec![Letter::Open(open)]]).unwrap().unwrap(),
+    });
+    two.may(&patch, &observation("node2", &spec));
+    let directive = ("runtimemap.io", "v1alpha1", "NodeDirective", "nodedirectives");
+    let answer = space.until_of_cluster(directive, "node2", "answers", |object| object["spec"]["ack"]["sequence"] == 2).await;
+    let said = &answer["spec"]["containers"][0];
+    assert_eq!((&said["verdict"], &said["cause"]), (&json!("refused"), &json!("ForeignPod")));
+    assert!(!space.kubectl(&["get", "applicationprofiles", "-o", "json"], "").contains("/forged"));
+}
+
+#[tokio::test]
+async fn tenants_write_no_profile_and_see_what_their_role_says() {
+    let space = Space::new("tenants").await;
+    space.apply(include_str!("../manifests/first.yaml"));
+    space.until(PROFILE, "pod-first", "is there", |_| true).await;
+    for role in ["view", "edit", "admin"] {
+        space.kubectl(&["create", "rolebinding", role, &format!("--clusterrole={role}"), &format!("--user={role}")], "");
+    }
+    let tries = |user: &str, arguments: &[&str]| try_kubectl(&[&["-n", &space.name, "--as", user], arguments].concat(), "");
+    let label = ["--type=merge", "-p", r#"{"metadata":{"labels":{"a":"b"}}}"#];
+    let patch = |kind: &'static str| [&["patch", kind, "pod-first"][..], &label].concat();
+    let mailbox = ["get", "nodeobservations"];
+    // What each of the three may: view, edit, admin.
+    let expected: Vec<(Vec<&str>, [bool; 3])> = vec![
+        (vec!["get", "networkneighborhoods"], [true, true, true]),
+        (vec!["get", "generatednetworkpolicies"], [true, true, true]),
+        (vec!["get", "seccompprofiles.runtimemap.io"], [true, true, true]),
+        (vec!["get", "applicationprofiles"], [false, false, true]),
+        (mailbox.to_vec(), [false, false, false]),
+        (patch("applicationprofile"), [false, false, false]),
+        (patch("networkneighborhood"), [false, false, false]),
+        (vec!["delete", "networkneighborhood", "pod-first", "--dry-run=server"], [false, false, true]),
+        (vec!["delete", "applicationprofile", "pod-first", "--dry-run=server"], [false, false, true]),
+    ];
+    for (arguments, allowed) in expected {
+        for (user, allowed) in ["view", "edit", "admin"].into_iter().zip(allowed) {
+            let (succeeded, _, errors) = tries(user, &arguments);
+            assert_eq!(succeeded, allowed, "{user}: {arguments:?}: {errors}");
+            assert!(succeeded || errors.contains("orbidden"), "{user}: {arguments:?}: {errors}");
+        }
+    }
+    // Not even the cluster's administrator writes what was learned.
+    let (succeeded, _, errors) = try_kubectl(&[&["-n", &space.name][..], &patch("applicationprofile")].concat(), "");
+    assert!(!succeeded && errors.contains("it is what was learned"), "{errors}");
+}

@@ -1,0 +1,122 @@
+//! What happens to a map when its workload, its namespace or its room changes.
+
+use std::env;
+
+use serde_json::{Value, json};
+
+use crate::space::{NEIGHBORHOOD, PROFILE, Space, kubectl};
+
+const DEPLOYMENT: (&str, &str, &str, &str) = ("apps", "v1", "Deployment", "deployments");
+
+fn opens(profile: &Value, path: &str) -> bool {
+    let opens = profile["spec"]["containers"][0]["opens"].as_array();
+    opens.is_some_and(|opens| opens.iter().any(|open| open["path"] == path))
+}
+
+#[tokio::test]
+async fn o2_a_rollout_goes_on_in_the_same_object() {
+    let space = Space::new("rollout").await;
+    space.apply(include_str!("manifests/rollout.yaml"));
+    space.until(PROFILE, "deployment-web", "has the first revision", |profile| opens(profile, "/act/40")).await;
+    // The same program as another image: what it then does is added.
+    let change = json!({"spec": {"template": {"spec": {"containers": [
+        {"name": "acts", "command": ["/bin/sh", "-c", "cat /etc/group; kill -STOP $$"], "image": "localhost/runtimemap-e2e/client:1"}]}}}});
+    space.kubectl(&["patch", "deployment", "web", "-p", &change.to_string()], "");
+    let profile = space.until(PROFILE, "deployment-web", "has both revisions", |profile| opens(profile, "/etc/group")).await;
+    assert!(opens(&profile, "/act/40"), "{profile}");
+    assert_eq!(profile["spec"]["containers"].as_array().unwrap().len(), 1);
+    let list = space.kubectl(&["get", "applicationprofiles", "-o", "name"], "");
+    assert_eq!(list.lines().collect::<Vec<_>>(), ["applicationprofile.runtimemap.io/deployment-web"]);
+}
+
+#[tokio::test]
+async fn a_map_stays_while_its_workload_is_scaled_to_zero_and_back() {
+    let space = Space::new("scale").await;
+    space.apply(include_str!("manifests/rollout.yaml"));
+    let [before, _] = space.learned("deployment-web").await;
+    space.kubectl(&["scale", "deployment", "web", "--replicas=0"], "");
+    space.until(DEPLOYMENT, "web", "has no replica", |object| object["status"]["replicas"].is_null()).await;
+    space.kubectl(&["scale", "deployment", "web", "--replicas=1"], "");
+    space.until(DEPLOYMENT, "web", "is back", |object| object["status"]["availableReplicas"] == 1).await;
+    let [after, _] = space.learned("deployment-web").await;
+    assert_eq!(before["spec"], after["spec"]);
+    assert_eq!(before["metadata"]["uid"], after["metadata"]["uid"]);
+}
+
+#[tokio::test]
+async fn what_a_quota_refuses_is_kept_on_its_node_until_there_is_room() {
+    let space = Space::new("quota").await;
+    let hard = json!({"count/applicationprofiles.runtimemap.io": "0", "count/networkneighborhoods.runtimemap.io": "0"});
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": hard}});
+    space.apply(&quota.to_string());
+    let in_force = |quota: &Value| !quota["status"]["hard"].is_null();
+    space.until(("", "v1", "ResourceQuota", "resourcequotas"), "none", "is in force", in_force).await;
+    space.apply(include_str!("manifests/short.yaml"));
+    space.until(("batch", "v1", "Job", "jobs"), "blink", "is done", |job| job["status"]["succeeded"] == 1).await;
+    assert_eq!(space.kubectl(&["get", "applicationprofiles", "-o", "name"], ""), "");
+    space.kubectl(&["delete", "resourcequota", "none"], "");
+    let [profile, _] = space.learned("job-blink").await;
+    assert!(opens(&profile, "/act/01") && opens(&profile, "/act/40"), "{profile}");
+}
+
+#[tokio::test]
+async fn a_namespace_with_maps_goes_when_it_is_deleted() {
+    let space = Space::new("ending").await;
+    space.apply(include_str!("manifests/rollout.yaml"));
+    space.until(PROFILE, "deployment-web", "is there", |_| true).await;
+    space.kubectl(&["delete", "namespace", &space.name, "--wait=false"], "");
+    space.until_gone_of_cluster(("", "v1", "Namespace", "namespaces"), &space.name).await;
+}
+
+#[tokio::test]
+async fn a_workload_keeps_its_name_however_odd_it_is() {
+    let space = Space::new("odd").await;
+    // As long as a name may be; pods of it have shorter ones.
+    let long = "x".repeat(253);
+    kubectl(&["apply", "-f", "-"], include_str!("manifests/kinds.yaml"));
+    for plural in ["rollouts.argoproj.io", "jobs.batch.example.com"] {
+        kubectl(&["wait", "--for=condition=Established", "crd", plural, "--timeout=60s"], "");
+    }
+    space.apply(&include_str!("manifests/odd.yaml").replace("LONG", &long));
+    for (resource, child) in [("rollout.argoproj.io/web", "replicaset/web-1"), ("job.batch.example.com/task", "pod/task-1")] {
+        let owner: Value = serde_json::from_str(&space.kubectl(&["get", resource, "-o", "json"], "")).unwrap();
+        let metadata = &owner["metadata"];
+        let reference = json!({"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": metadata["name"], "uid": metadata["uid"],
+            "controller": true});
+        space.kubectl(&["patch", child, "--type=merge", "-p", &json!({"metadata": {"ownerReferences": [reference]}}).to_string()], "");
+    }
+    space.kubectl(&["scale", "replicaset", "web-1", "--replicas=1"], "");
+    let profiles = || space.kubectl(&["get", "applicationprofiles", "-o", "jsonpath={.items[*].metadata.name}"], "");
+    let replica_set = ("apps", "v1", "ReplicaSet", "replicasets");
+    space.until(replica_set, &long, "runs", |object| object["status"]["readyReplicas"] == 1).await;
+    space.learned("replicaset-web-1").await;
+    let names = profiles();
+    let cut = names.split(' ').find(|name| name.starts_with("replicaset-xxx")).unwrap_or_else(|| panic!("{names}")).to_owned();
+    assert!(cut.len() <= 253, "{cut}");
+    let [profile, neighborhood] = space.learned(&cut).await;
+    assert_eq!(profile["spec"]["workload"]["name"], long.as_str());
+    assert_eq!(neighborhood["metadata"]["name"], cut.as_str());
+}
+
+#[tokio::test]
+async fn a_static_pod_has_a_map_without_an_owner() {
+    let Ok(manifests) = env::var("MANIFESTS") else {
+        eprintln!("LEFT OUT: MANIFESTS, the folder of the node's static pods, is not set");
+        return;
+    };
+    let space = Space::new("static").await;
+    let pod = include_str!("manifests/first.yaml").replace("IMAGES/", "localhost/runtimemap-e2e/");
+    let pod = pod.replace("name: first,", &format!("name: fixed, namespace: {},", space.name));
+    let file = std::path::Path::new(&manifests).join("fixed.yaml");
+    std::fs::write(&file, pod).unwrap();
+    let [profile, neighborhood] = space.learned("staticpod-fixed").await;
+    std::fs::remove_file(&file).unwrap();
+    for object in [&profile, &neighborhood] {
+        assert_eq!(object["metadata"]["ownerReferences"], Value::Null);
+        assert_eq!(object["spec"]["workload"]["kind"], "StaticPod");
+    }
+    assert!(opens(&profile, "/act/40"), "{profile}");
+    // It has no owner that it could go with.
+    space.kubectl(&["delete", "applicationprofile,networkneighborhood", "staticpod-fixed", "--wait=false"], "");
+    space.until_gone(NEIGHBORHOOD, "staticpod-fixed").await;
+}

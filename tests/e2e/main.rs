@@ -1,0 +1,15 @@
+//! What a real cluster's workloads leave in their objects, whole. `run.sh` brings up the cluster and runs this; each scenario has a
+//! namespace of its own, so that many run at once. Those of `alone` change what all share, and run one after another.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod acts;
+mod alone;
+mod containers;
+mod controllers;
+mod lifecycle;
+mod manual;
+mod network;
+mod normal;
+mod short;
+mod space;

@@ -1,0 +1,155 @@
+//! A namespace of the cluster for one scenario.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject},
+    core::GroupVersionKind,
+    runtime::wait::await_condition,
+};
+use serde_json::Value;
+
+use crate::normal::Names;
+
+/// Longer than anything takes that a scenario waits for, learning included, while all run at once.
+const DEADLINE: Duration = Duration::from_secs(180);
+
+/// Kinds that scenarios look at: group, version, kind and plural.
+pub(crate) type Kind = (&'static str, &'static str, &'static str, &'static str);
+pub(crate) const PROFILE: Kind = ("runtimemap.io", "v1alpha1", "ApplicationProfile", "applicationprofiles");
+pub(crate) const NEIGHBORHOOD: Kind = ("runtimemap.io", "v1alpha1", "NetworkNeighborhood", "networkneighborhoods");
+pub(crate) const POLICY: Kind = ("runtimemap.io", "v1alpha1", "GeneratedNetworkPolicy", "generatednetworkpolicies");
+pub(crate) const SECCOMP: Kind = ("runtimemap.io", "v1alpha1", "SeccompProfile", "seccompprofiles");
+pub(crate) const POD: Kind = ("", "v1", "Pod", "pods");
+
+/// A namespace, gone with its scenario unless that failed.
+pub(crate) struct Space {
+    pub(crate) name: String,
+    pub(crate) client: Client,
+}
+
+impl Space {
+    /// A fresh one.
+    pub(crate) async fn new(scenario: &str) -> Self {
+        let name = format!("e2e-{scenario}");
+        kubectl(&["delete", "namespace", &name, "--ignore-not-found"], "");
+        kubectl(&["create", "namespace", &name], "");
+        let space = Self { name, client: Client::try_default().await.unwrap() };
+        // A pod made before it is refused.
+        space.until(("", "v1", "ServiceAccount", "serviceaccounts"), "default", "is there", |_| true).await;
+        space
+    }
+
+    /// Applies manifests; an `IMAGES/` in them is where the suite's images are.
+    pub(crate) fn apply(&self, manifests: &str) {
+        self.kubectl(&["apply", "-f", "-"], &manifests.replace("IMAGES/", "localhost/runtimemap-e2e/"));
+    }
+
+    /// What kubectl prints, in this namespace.
+    pub(crate) fn kubectl(&self, arguments: &[&str], input: &str) -> String {
+        kubectl(&[&["-n", &self.name], arguments].concat(), input)
+    }
+
+    /// An object once it is as asked.
+    pub(crate) async fn until(&self, kind: Kind, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        Self::wait(self.api(kind), kind, name, what, holds).await
+    }
+
+    /// The same of an object that is in no namespace.
+    pub(crate) async fn until_of_cluster(&self, kind: Kind, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        Self::wait(Api::all_with(self.client.clone(), &resource(kind)), kind, name, what, holds).await
+    }
+
+    async fn wait(api: Api<DynamicObject>, kind: Kind, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let holds = |object: Option<&DynamicObject>| object.is_some_and(|object| holds(&serde_json::to_value(object).unwrap()));
+        match tokio::time::timeout(DEADLINE, await_condition(api.clone(), name, holds)).await {
+            Ok(found) => serde_json::to_value(found.unwrap()).unwrap(),
+            Err(_) => {
+                let now = api.get_opt(name).await.unwrap().map(|object| serde_json::to_string_pretty(&object).unwrap());
+                panic!("{} {name} never {what}: {}", kind.2, now.unwrap_or_default());
+            }
+        }
+    }
+
+    /// An object's end.
+    pub(crate) async fn until_gone(&self, kind: Kind, name: &str) {
+        let gone = await_condition(self.api(kind), name, |object: Option<&DynamicObject>| object.is_none());
+        assert!(tokio::time::timeout(DEADLINE, gone).await.is_ok(), "{} {}/{name} stays", kind.2, self.name);
+    }
+
+    /// The same of an object that is in no namespace.
+    pub(crate) async fn until_gone_of_cluster(&self, kind: Kind, name: &str) {
+        let gone =
+            await_condition(Api::all_with(self.client.clone(), &resource(kind)), name, |object: Option<&DynamicObject>| object.is_none());
+        assert!(tokio::time::timeout(DEADLINE, gone).await.is_ok(), "{} {name} stays", kind.2);
+    }
+
+    fn api(&self, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.name, &resource(kind))
+    }
+
+    /// Both objects of a workload once its learning is over: nothing of them changes any more.
+    pub(crate) async fn learned(&self, name: &str) -> [Value; 2] {
+        let complete = |object: &Value| object["status"]["phase"] == "Complete";
+        let profile = self.until(PROFILE, name, "is complete", complete).await;
+        [profile, self.until(NEIGHBORHOOD, name, "is complete", complete).await]
+    }
+
+    /// Compares all objects of each workload, whole, with what is kept of them.
+    pub(crate) async fn assert_learned(&self, names: &[&str]) {
+        let mut learned = Vec::new();
+        for name in names {
+            learned.extend(self.learned(name).await);
+            for kind in [POLICY, SECCOMP] {
+                learned.push(self.until(kind, name, "is generated", |_| true).await);
+            }
+        }
+        let known = Names::of(self);
+        for object in learned {
+            let (kind, name) = (object["kind"].as_str().unwrap().to_lowercase(), object["metadata"]["name"].as_str().unwrap().to_owned());
+            let mut settings = insta::Settings::clone_current();
+            settings.set_prepend_module_to_snapshot(false);
+            settings.set_omit_expression(true);
+            settings.bind(|| insta::assert_yaml_snapshot!(format!("{}-{name}-{kind}", &self.name["e2e-".len()..]), known.normal(object)));
+        }
+    }
+}
+
+fn resource((group, version, kind, plural): Kind) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            kubectl(&["delete", "namespace", &self.name, "--wait=false", "--ignore-not-found"], "");
+        }
+    }
+}
+
+/// What kubectl prints, given this on standard input.
+pub(crate) fn kubectl(arguments: &[&str], input: &str) -> String {
+    let (succeeded, out, errors) = try_kubectl(arguments, input);
+    assert!(succeeded, "kubectl {}: {errors}", arguments.join(" "));
+    out
+}
+
+/// Whether it succeeded, what it printed and what it complained of.
+pub(crate) fn try_kubectl(arguments: &[&str], input: &str) -> (bool, String, String) {
+    let mut child = Command::new("kubectl")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("kubectl does not run ({error}): 'make setup' fetches it"));
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
