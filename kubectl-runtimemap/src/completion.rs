@@ -35,7 +35,7 @@ pub(crate) fn completion(plan: &Completion) -> anyhow::Result<Report> {
     Ok(match plan {
         Completion::Install(directory) => install(directory.clone())?,
         Completion::Bash => include_str!("completion/bash.sh").to_owned().into(),
-        Completion::Zsh => include_str!("completion/zsh.sh").to_owned().into(),
+        Completion::Zsh => include_str!("completion/zsh.zsh").to_owned().into(),
         Completion::Fish => include_str!("completion/fish.fish").to_owned().into(),
     })
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Completion of kubectl-runtimemap when it is called by its own name. For `kubectl runtimemap`: kubectl runtimemap completion install
 _kubectl_runtimemap() {
     local words
