@@ -22,6 +22,7 @@ $(SETUP): tests/setup/setup.sh tests/setup/packages.txt tests/setup/requirements
 HOST := $(shell uname -m)-unknown-linux-gnu
 STATIC := RUSTFLAGS='-C target-feature=+crt-static'
 RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target))/$(HOST)/release
+DEVELOPMENT := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
@@ -62,9 +63,10 @@ test: setup ## everything; WITHOUT="kernels truth" leaves parts out by name and 
 	@tests/setup/parts.sh $(PARTS)
 
 .PHONY: demo
-demo: tools build ## record a web server, show its map and policies, run it again under its seccomp profile
+demo: tools ## record a web server, show its map and policies, run it again under its seccomp profile
 	$(needs_root)
-	@tests/demo/run.sh
+	cargo build -p runtimemap-recorder -p kubectl-runtimemap
+	@RUNTIMEMAP_RECORDER=$(DEVELOPMENT)/runtimemap-recorder RUNTIMEMAP_PLUGIN=$(DEVELOPMENT)/kubectl-runtimemap tests/demo/run.sh
 
 .PHONY: format
 format: ## part: rustfmt finds nothing to change
