@@ -130,7 +130,7 @@ kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS
 	@tests/kernels/run.sh $(KERNELS)
 
 .PHONY: e2e
-e2e: build ## part: a real Kubernetes node, runtimemap on it, and workloads' objects, whole (root); ONLY=network chooses by name
+e2e: build ## not yet part of make test: a real Kubernetes node, runtimemap on it, and workloads' objects, whole (root); ONLY=network chooses by name
 	$(needs_root)
 	@tests/e2e/run.sh $(ONLY)
 
