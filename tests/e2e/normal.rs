@@ -69,6 +69,8 @@ impl Names {
                     match field.as_str() {
                         "uid" => *value = "<uid>".into(),
                         "imageID" => *value = "<digest>".into(),
+                        // Of what was generated, addresses included.
+                        "runtimemap.io/content-hash" => *value = "<hash>".into(),
                         "revision" if value != "" => *value = "<revision>".into(),
                         // In status they are objects with an id, in spec groups of ids with the facts' hashes in one text.
                         "revisions" => revisions(value),

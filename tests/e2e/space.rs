@@ -106,7 +106,7 @@ impl Space {
         for name in names {
             learned.extend(self.learned(name).await);
             for kind in [POLICY, SECCOMP] {
-                learned.push(self.until(kind, name, "is generated", |_| true).await);
+                learned.push(self.until(kind, name, "is generated", |object| object["status"]["conditions"].is_array()).await);
             }
         }
         let known = Names::of(self);

@@ -12,6 +12,8 @@ use super::{
     socket, sys_enter,
 };
 
+/// Of the port in a socket address of either family.
+const SOCKADDR_PORT: u64 = 2;
 const O_WRONLY_CREAT_TRUNC: u32 = 0o1 | 0o100 | 0o1000;
 
 #[raw_tracepoint(tracepoint = "sys_exit")]
@@ -46,6 +48,8 @@ fn left(ctx: &RawTracePointContext) -> Option<()> {
     let file = file_of(task, descriptor)?;
     match action {
         call::LISTEN => listening(ctx, &who, file, false),
+        // Port 0 leaves the choice to the kernel: whoever asks so is a client.
+        call::BIND if read_user::<u16>(argument(regs, table, 1)? + SOCKADDR_PORT) == Some(0) => None,
         call::BIND => listening(ctx, &who, file, true),
         _ => open::opened(ctx, &who, file, requested_flags(regs, table, action)?, open::SYS_EXIT),
     }
@@ -81,14 +85,17 @@ fn requested_flags(regs: u64, table: u32, action: u8) -> Option<u32> {
         call::OPEN_FLAGS_1 => argument(regs, table, 1).map(|flags| flags as u32),
         call::OPEN_FLAGS_2 => argument(regs, table, 2).map(|flags| flags as u32),
         call::OPEN_CREAT => Some(O_WRONLY_CREAT_TRUNC),
-        _ => {
-            let how = argument(regs, table, 2)?;
-            let mut flags = 0u64;
-            // SAFETY: the helper fills the value or fails.
-            let result = unsafe { bpf_probe_read_user((&raw mut flags).cast(), 8, how as *const _) };
-            (result == 0).then_some(flags as u32)
-        }
+        _ => read_user::<u64>(argument(regs, table, 2)?).map(|flags| flags as u32),
     }
+}
+
+/// A number in the memory of the current process.
+#[inline(always)]
+fn read_user<T: Copy + Default>(pointer: u64) -> Option<T> {
+    let mut value = T::default();
+    // SAFETY: the helper fills the value or fails.
+    let result = unsafe { bpf_probe_read_user((&raw mut value).cast(), size_of::<T>() as u32, pointer as *const _) };
+    (result == 0).then_some(value)
 }
 
 /// `struct file` behind a descriptor of the current task.

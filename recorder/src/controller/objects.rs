@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 use runtimemap_crds::{
-    ApplicationProfileSpec, Attribution, Counts, Merge, Neighbor, NetworkNeighborhoodSpec, Outcome, ProfileStatus,
+    ApplicationProfileSpec, Attribution, ContainerProfile, Counts, Image, Merge, Neighbor, NetworkNeighborhoodSpec, Outcome, ProfileStatus,
     collapse::{self, Thresholds},
     condition::{ALL_REPLICAS_SEEN, EVENTS_LOST, REVISIONS_FOLDED, TRUNCATED, condition, reason},
 };
@@ -64,8 +64,9 @@ pub(super) fn advance(old: Objects, progress: Progress<'_>) -> Objects {
 }
 
 /// What they are once a revision is complete.
-pub(super) fn complete(old: Objects, silent: &BTreeSet<String>, kept: &BTreeSet<String>, progress: Progress<'_>) -> Objects {
-    let Objects { mut profile, profile_status: mut status, mut neighborhood, .. } = old;
+pub(super) fn complete(old: Objects, id: &str, silent: &BTreeSet<String>, kept: &BTreeSet<String>, progress: Progress<'_>) -> Objects {
+    let Objects { profile, profile_status: mut status, mut neighborhood, .. } = old;
+    let mut profile = with_images(profile, id, progress.revisions);
     Attribution::forget(&mut profile, kept);
     Attribution::forget(&mut neighborhood, kept);
     if silent.is_empty() {
@@ -79,6 +80,31 @@ pub(super) fn complete(old: Objects, silent: &BTreeSet<String>, kept: &BTreeSet<
         set(&mut status, ALL_REPLICAS_SEEN, false, reason::REPLICA_SILENT, message, progress.now);
     }
     finish(profile, neighborhood, status, progress)
+}
+
+/// With the digests of a revision's images, which a short-lived container's facts may have come before.
+fn with_images(profile: ApplicationProfileSpec, id: &str, revisions: &Revisions) -> ApplicationProfileSpec {
+    let Some(images) = revisions.images(id) else { return profile };
+    let named = |containers: &[ContainerProfile]| -> Vec<ContainerProfile> {
+        let named = containers.iter().filter_map(|container| {
+            let image_id = images.get(&container.name)?;
+            let (open, known): (Vec<&Image>, Vec<&Image>) = container.images.iter().partition(|image| image.image_id.is_empty());
+            // One of this revision's own has to be there: if none is by its digest, the one without is it.
+            let [image] = open[..] else { return None };
+            let is_known = known.iter().any(|image| image.image_id == *image_id);
+            let image = Image { image: image.image.clone(), image_id: image_id.clone() };
+            (!is_known).then(|| ContainerProfile { name: container.name.clone(), images: vec![image], ..ContainerProfile::default() })
+        });
+        named.collect()
+    };
+    let mut addition = ApplicationProfileSpec {
+        workload: profile.workload.clone(),
+        containers: named(&profile.containers),
+        init_containers: named(&profile.init_containers),
+        ..ApplicationProfileSpec::default()
+    };
+    Attribution::claim(&mut addition, id);
+    profile.merge(addition)
 }
 
 /// What they are once something is to be known of them.
@@ -151,7 +177,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::SignedDuration};
-    use runtimemap_crds::{ContainerNeighborhood, ContainerProfile, Loss, LossCause, Open, Phase};
+    use runtimemap_crds::{ContainerNeighborhood, Loss, LossCause, Open, Phase};
 
     use super::*;
     use crate::controller::workload::Workload;
@@ -211,7 +237,7 @@ mod tests {
         let kept = BTreeSet::from(["a".to_owned()]);
         let seen = |silent: &[&str]| {
             let silent = silent.iter().map(|&name| name.to_owned()).collect();
-            let objects = complete(first.clone(), &silent, &kept, progress);
+            let objects = complete(first.clone(), "a", &silent, &kept, progress);
             let found = objects.neighborhood_status.conditions.into_iter().find(|condition| condition.type_ == ALL_REPLICAS_SEEN);
             found.map(|condition| (condition.status, condition.message)).unwrap()
         };
@@ -225,9 +251,24 @@ mod tests {
         let both =
             merged(merged(Objects::default(), &addition("/old", 0, "o"), &revisions, 1000), &addition("/new", 0, "a"), &revisions, 1000);
         let progress = Progress { revisions: &revisions, live: &BTreeSet::new(), now: at(2000) };
-        let objects = complete(both, &BTreeSet::new(), &["a".to_owned()].into(), progress);
+        let objects = complete(both, "a", &BTreeSet::new(), &["a".to_owned()].into(), progress);
         let paths: Vec<&str> = objects.profile.containers[0].opens.iter().map(|open| open.path.as_str()).collect();
         assert_eq!((paths, objects.profile_status.counts.files), (vec!["/new"], 1));
+    }
+
+    #[test]
+    fn a_completion_names_the_images_whose_digest_came_after_the_facts() {
+        let mut revisions = revisions();
+        let mut addition = addition("/a", 0, "a");
+        addition.profile.containers[0].images = vec![Image { image: "web:1".into(), image_id: String::new() }];
+        Attribution::claim(&mut addition.profile, "a");
+        let first = merged(Objects::default(), &addition, &revisions, 1000);
+        revisions.note_images("a", &[("web".to_owned(), "web@sha256:1".to_owned())].into());
+        let kept = BTreeSet::from(["a".to_owned()]);
+        let done = |old| complete(old, "a", &BTreeSet::new(), &kept, Progress { revisions: &revisions, live: &BTreeSet::new(), now: at(2000) });
+        let named = done(first);
+        assert_eq!(named.profile.containers[0].images, [Image { image: "web:1".into(), image_id: "web@sha256:1".into() }]);
+        assert_eq!(done(named.clone()), named);
     }
 
     #[test]

@@ -116,6 +116,11 @@ impl Revisions {
         found.find(|status| of_template(&status.id) && same(&status.images)).map(|status| status.id.as_str())
     }
 
+    /// Images of a revision's containers, as far as they are known.
+    pub(super) fn images(&self, id: &str) -> Option<&BTreeMap<String, String>> {
+        self.list.iter().find(|revision| revision.status.id == id).map(|revision| &revision.status.images)
+    }
+
     /// Notes which images a revision's containers run.
     pub(super) fn note_images(&mut self, id: &str, images: &BTreeMap<String, String>) {
         if let Some(revision) = self.get_mut(id).filter(|_| id != FOLDED) {

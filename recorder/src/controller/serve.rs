@@ -295,7 +295,7 @@ impl Controller {
                 Ok(())
             }
             revisions::Change::Complete { id, silent, kept } => {
-                let written = store::update(&self.client, &workload, false, &|old| objects::complete(old, silent, kept, progress)).await?;
+                let written = store::update(&self.client, &workload, false, &|old| objects::complete(old, id, silent, kept, progress)).await?;
                 self.health.count_write("completion");
                 if written.is_some() {
                     let note =

@@ -212,10 +212,13 @@ impl Workloads {
         let marks = self.marks(&tracked.workload, pods.first().map(|placed| &placed.pod));
         let period = self.period(&tracked.workload, &marks);
         let mut revisions = BTreeMap::<String, Presence>::new();
+        let mut images = Vec::new();
         for placed in pods {
             let pod = &placed.pod;
-            let Some(revision) = tracked.revisions.find(&pod.template, &pod.images()) else { continue };
+            let run = pod.images();
+            let Some(revision) = tracked.revisions.find(&pod.template, &run) else { continue };
             let presence = revisions.entry(revision.to_owned()).or_default();
+            images.push((revision.to_owned(), run));
             presence.live |= placed.is_live();
             presence.over |= match ends {
                 Ends::ClockOrEnd => pod.finished,
@@ -241,7 +244,9 @@ impl Workloads {
             return Vec::new();
         }
         let view = View { revisions, period, relearn: marks.relearn, ends };
-        self.tracked.get_mut(key).map(|tracked| tracked.revisions.look(&view, now)).unwrap_or_default()
+        let Some(tracked) = self.tracked.get_mut(key) else { return Vec::new() };
+        images.iter().for_each(|(revision, images)| tracked.revisions.note_images(revision, images));
+        tracked.revisions.look(&view, now)
     }
 }
 

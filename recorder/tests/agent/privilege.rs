@@ -68,6 +68,26 @@ fn without_dac_read_search_files_that_other_users_hold_open_stay_unknown() {
     assert!(program && !file);
 }
 
+#[test]
+fn without_syslog_it_says_that_idle_checks_count_where_callers_are_told_by_address() {
+    // As where neither fexit nor a kprobe is to be had.
+    let mut rig = Rig::new();
+    rig.flags.extend(["fexit", "kprobe"].map(|rung| format!("--avoid={rung}")));
+    let gap = "capabilities that the kernel only wonders about count as asked for";
+    let told = |agent: crate::rig::Agent| {
+        agent.wait_for_log("recording the containers");
+        let mut container = rig.pod().container();
+        container.act("cat /etc/hosts > /dev/null");
+        rig.cluster.wait_for(&container.id, "/etc/hosts");
+        agent.end();
+        rig.cluster.written().concat().contains(gap)
+    };
+    assert!(!told(rig.agent()));
+    // Or the next one takes over what this one loaded.
+    assert!(rig.detach().status.success());
+    assert!(told(without(&rig, "syslog")));
+}
+
 /// An agent that has what it needs but for one: nothing else may stand in for it, as CAP_SYS_ADMIN would.
 fn without(rig: &Rig, capability: &str) -> crate::rig::Agent {
     let others = NEEDED.iter().filter(|(name, _)| *name != capability);

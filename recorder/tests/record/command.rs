@@ -71,6 +71,21 @@ fn every_object_is_there_in_order_and_the_same_recording_gives_the_same_policies
 }
 
 #[test]
+fn a_datagram_socket_listens_only_on_a_port_that_it_chose() {
+    let rig = Rig::new();
+    let script = r#"
+import socket
+for port in 0, 7553:
+    for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+        with socket.socket(type=kind) as s:
+            s.bind(("127.0.0.1", port))
+"#;
+    assert_eq!(rig.record(&["--", "python3", "-c", script]).code, Some(0));
+    let listens: Vec<_> = rig.facts("listen").iter().map(|fact| (fact["protocol"].clone(), fact["address"].clone())).collect();
+    assert_eq!(listens, [(json!("UDP"), json!("127.0.0.1:7553"))]);
+}
+
+#[test]
 fn signals_reach_the_command() {
     for signal in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1] {
         let name = &signal.as_str()[3..];

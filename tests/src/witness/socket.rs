@@ -95,7 +95,8 @@ impl Sockets {
         if let (Some(local), Some(socket)) = (address::read(arguments[1])?, self.sockets.get_mut(inode)) {
             socket.bound = Some(local);
             socket.port = local.port();
-            socket.listens |= socket.protocol == "UDP";
+            // Port 0 leaves the choice to the kernel: whoever asks so is a client.
+            socket.listens |= socket.protocol == "UDP" && local.port() != 0;
         }
         Ok(())
     }

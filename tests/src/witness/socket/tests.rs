@@ -56,6 +56,7 @@ fn the_answer_to_a_datagram_is_not_a_second_peer() {
     assert_eq!(lines(Column::Peers, &[UDP, bind, &receive, &send]), ["UDP from 127.0.0.1 to port 500 established"]);
     assert_eq!(lines(Column::Peers, &[UDP, bind, &send, &receive]), ["UDP to 127.0.0.1:77 established"]);
     assert_eq!(lines(Column::Listens, &[UDP, bind]), ["UDP on 127.0.0.1:500"]);
+    assert_eq!(lines(Column::Listens, &[UDP, &bind.replace("500", "0")]), [""; 0]);
     let anywhere = send.replace("127.0.0.1", "0.0.0.0");
     assert_eq!(lines(Column::Peers, &[UDP, bind, &anywhere, &receive]), ["UDP to 127.0.0.1:77 established"]);
 }
