@@ -70,7 +70,7 @@ pub mod place {
 }
 
 /// Slots that lie ready for containers to come.
-pub const READY: u32 = 64;
+pub const READY: u32 = 256;
 
 /// A container, and who in it.
 #[repr(C)]

@@ -6,14 +6,15 @@
 #       named node1. Needs root. One at a time: a second one waits until the first is down, which the file in /run/lock tells.
 # down  ends what the two started, and removes STATE.
 # load  STATE ARCHIVE…: images (see image.sh) for the node, for pods with imagePullPolicy Never.
+# stop  STATE NAME…: ends programs of the cluster, say the apiserver; start STATE NAME… runs them again as they were.
 #
-# api and up print lines NAME=VALUE: KUBECONFIG, of an administrator; AUDIT, the API server's audit log; CONTAINERD, MANIFESTS, NETWORK and
-# OUTSIDE of a whole node: its socket, its static pods, its network namespace, and the address of this machine, which is a host outside the cluster.
+# api and up print lines NAME=VALUE: KUBECONFIG, of an administrator; AUDIT, the API server's audit log; STATE; CONTAINERD, MANIFESTS, NETWORK
+# and OUTSIDE of a whole node: its socket, its static pods, its network namespace, and the address of this machine, which is a host outside the cluster.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-usage="usage: node.sh api|up|down STATE | node.sh load STATE ARCHIVE..."
+usage="usage: node.sh api|up|down STATE | node.sh load STATE ARCHIVE... | node.sh stop|start STATE NAME..."
 [ $# -ge 2 ] || { echo "$usage" >&2; exit 2; }
 verb=$1 state=$2
 shift 2
@@ -55,6 +56,7 @@ api() {
     trap - EXIT
     echo "KUBECONFIG=$state/pki/admin.kubeconfig"
     echo "AUDIT=$state/log/audit.json"
+    echo "STATE=$state"
 }
 
 up() {
@@ -79,6 +81,7 @@ up() {
     trap - EXIT
     echo "KUBECONFIG=$state/pki/admin.kubeconfig"
     echo "AUDIT=$state/log/audit.json"
+    echo "STATE=$state"
     echo "CONTAINERD=$run/containerd.sock"
     echo "MANIFESTS=$state/manifests"
     echo "NETWORK=/run/netns/$namespace"
@@ -111,5 +114,7 @@ down() {
 case $verb in
     api | up | down) "$verb" ;;
     load) load "$@" ;;
+    stop) halt "$@" ;;
+    start) for name in "$@"; do again "$name"; done ;;
     *) echo "$usage" >&2; exit 2 ;;
 esac

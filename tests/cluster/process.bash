@@ -8,9 +8,17 @@ die() { echo "cluster: $*" >&2; exit 1; }
 begin() {
     local name=$1
     shift
+    printf '%s\0' "$@" >"$state/$name.command"
     # The mark in the environment tells later that a pid still is what was started here. The lock is node.sh's own.
     RUNTIMEMAP_CLUSTER=$state setsid "$@" >>"$state/log/$name.log" 2>&1 </dev/null 8>&- 9>&- &
     echo $! >"$state/$name.pid"
+}
+
+# again NAME: what begin ran under this name, once more.
+again() {
+    local command
+    mapfile -d '' -t command <"$state/$1.command" || die "nothing was ever started as $1"
+    begin "$1" "${command[@]}"
 }
 
 # Whether what begin started under this name still runs.

@@ -1,6 +1,6 @@
 /* acts PAUSE [ADDRESS]: a known workload. Does forty numbered acts, PAUSE milliseconds apart: the Nth opens /act/N, with two digits, and
- * sends a datagram to port 40000 + N of ADDRESS; the first twenty run this program again as `did N`. Then it ends, or,
- * as `acts PAUSE ADDRESS stay`, waits to be told so. Every act has to succeed.
+ * sends a datagram to port 40000 + N of ADDRESS; the first twenty run this program again as `did N`. With PAUSE `told` it does
+ * one act for each SIGRTMIN. Then it ends, or, as `acts PAUSE ADDRESS stay`, waits to be told so. Every act has to succeed.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -44,6 +44,9 @@ static void send_to(const char *text, int number)
     close(out);
 }
 
+/* These signals queue up, so that none is missed once they are blocked. */
+static sigset_t word;
+
 static void end(int signal)
 {
     (void)signal;
@@ -56,9 +59,19 @@ int main(int count, char **arguments)
         return 0;
     }
     must(count >= 2, "usage: acts PAUSE [ADDRESS [stay]]");
+    int told = strcmp(arguments[1], "told") == 0;
+    if (told) {
+        sigemptyset(&word);
+        sigaddset(&word, SIGRTMIN);
+        must(sigprocmask(SIG_BLOCK, &word, NULL) == 0, "sigprocmask");
+    }
+    /* Whoever sees that this signal is caught knows that the others wait. */
     signal(SIGTERM, end);
     long pause_ms = atol(arguments[1]);
     for (int number = 1; number <= 40; number++) {
+        if (told) {
+            must(sigwaitinfo(&word, NULL) == SIGRTMIN, "sigwaitinfo");
+        }
         char path[16], digits[3];
         snprintf(digits, sizeof digits, "%02d", number);
         snprintf(path, sizeof path, "/act/%s", digits);
@@ -70,6 +83,9 @@ int main(int count, char **arguments)
         }
         if (count >= 3) {
             send_to(arguments[2], number);
+        }
+        if (told) {
+            continue;
         }
         struct timespec time = {.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000};
         nanosleep(&time, NULL);

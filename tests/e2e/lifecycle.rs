@@ -30,6 +30,61 @@ async fn o2_a_rollout_goes_on_in_the_same_object() {
 }
 
 #[tokio::test]
+async fn two_revisions_live_at_once_are_learned_each_and_one_that_comes_back_is_known() {
+    let space = Space::new("revisions").await;
+    space.apply(include_str!("manifests/rollout.yaml"));
+    let revisions = |profile: &Value| profile["status"]["revisions"].as_array().map_or(0, Vec::len);
+    let complete = |profile: &Value, count: usize| profile["status"]["phase"] == "Complete" && revisions(profile) == count;
+    let roll = |pause: &str| {
+        // The new one is never ready enough for the old one to go.
+        let change = json!({"spec": {"minReadySeconds": 3600, "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {"spec": {"containers": [{"name": "acts", "command": ["/acts", pause, "192.0.2.1", "stay"]}]}}}});
+        space.kubectl(&["patch", "deployment", "web", "-p", &change.to_string()], "");
+    };
+    let first = space.until(PROFILE, "deployment-web", "has the first", |profile| complete(profile, 1)).await;
+    let first = first["status"]["revisions"][0]["id"].clone();
+    roll("6");
+    let both = |profile: &Value| complete(profile, 2) && ran(profile, "5") && ran(profile, "6");
+    space.until(PROFILE, "deployment-web", "has both", both).await;
+    let pods = space.kubectl(&["get", "pods", "-o", "jsonpath={.items[*].status.phase}"], "");
+    assert_eq!(pods, "Running Running", "both are live");
+    for pause in ["7", "8"] {
+        roll(pause);
+        space.until(PROFILE, "deployment-web", "has the next", |profile| profile["status"]["phase"] == "Complete" && ran(profile, pause)).await;
+    }
+    // Back by three: it is what it was, and there is nothing to learn.
+    let change = json!({"spec": {"minReadySeconds": 0}});
+    space.kubectl(&["patch", "deployment", "web", "-p", &change.to_string()], "");
+    space.kubectl(&["rollout", "undo", "deployment/web", "--to-revision=1"], "");
+    space.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"], "");
+    let known = |profile: &Value| {
+        let revisions = profile["status"]["revisions"].as_array().cloned().unwrap_or_default();
+        revisions.iter().any(|revision| revision["id"] == first && revision["phase"] == "Complete")
+    };
+    let profile = space.until(PROFILE, "deployment-web", "knows the first", known).await;
+    assert!(profile["status"]["phase"] == "Complete" && ran(&profile, "5"), "{profile}");
+}
+
+/// Whether the known workload ran with this pause.
+fn ran(profile: &Value, pause: &str) -> bool {
+    let execs = profile["spec"]["containers"][0]["execs"].as_array();
+    execs.is_some_and(|execs| execs.iter().any(|exec| exec["args"][0] == "/acts" && exec["args"][1] == pause))
+}
+
+#[tokio::test]
+async fn pods_and_jobs_with_generated_names_are_runs_of_one_workload() {
+    let space = Space::new("generated").await;
+    for _ in 0..2 {
+        let pod = include_str!("manifests/generated.yaml").replace("IMAGES/", "localhost/runtimemap-e2e/");
+        space.kubectl(&["create", "-f", "-"], &pod);
+    }
+    space.learned("pod-run").await;
+    space.learned("job-nightly").await;
+    let names = space.kubectl(&["get", "applicationprofiles", "-o", "jsonpath={.items[*].metadata.name}"], "");
+    assert_eq!(names, "job-nightly pod-run");
+}
+
+#[tokio::test]
 async fn a_map_stays_while_its_workload_is_scaled_to_zero_and_back() {
     let space = Space::new("scale").await;
     space.apply(include_str!("manifests/rollout.yaml"));
@@ -96,6 +151,20 @@ async fn a_workload_keeps_its_name_however_odd_it_is() {
     let [profile, neighborhood] = space.learned(&cut).await;
     assert_eq!(profile["spec"]["workload"]["name"], long.as_str());
     assert_eq!(neighborhood["metadata"]["name"], cut.as_str());
+}
+
+#[tokio::test]
+async fn s9_a_pod_that_may_run_in_a_sandbox_is_said_to_be_one() {
+    let space = Space::new("sandboxed").await;
+    let class = json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "e2e-sandbox"}, "handler": "runc"});
+    space.apply(&class.to_string());
+    space.apply(&include_str!("manifests/first.yaml").replace("spec:", "spec:\n  runtimeClassName: e2e-sandbox"));
+    let [profile, _] = space.learned("pod-first").await;
+    let conditions = profile["status"]["conditions"].as_array().unwrap();
+    let sandboxed = conditions.iter().find(|condition| condition["type"] == "Sandboxed").unwrap_or_else(|| panic!("{conditions:?}"));
+    assert_eq!((&sandboxed["status"], &sandboxed["reason"]), (&json!("True"), &json!("RuntimeClass")));
+    assert!(sandboxed["message"].as_str().unwrap().contains("e2e-sandbox"), "{sandboxed}");
+    kubectl(&["delete", "runtimeclass", "e2e-sandbox"], "");
 }
 
 #[tokio::test]

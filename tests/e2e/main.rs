@@ -5,6 +5,7 @@
 
 mod acts;
 mod alone;
+mod bed;
 mod containers;
 mod controllers;
 mod lifecycle;

@@ -3,7 +3,7 @@
 use std::{
     io::Write,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kube::{
@@ -117,6 +117,18 @@ impl Space {
             settings.set_omit_expression(true);
             settings.bind(|| insta::assert_yaml_snapshot!(format!("{}-{name}-{kind}", &self.name["e2e-".len()..]), known.normal(object)));
         }
+    }
+}
+
+/// Looks again and again until there is something; what, it says when there never is.
+pub(crate) async fn wait_until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < DEADLINE, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

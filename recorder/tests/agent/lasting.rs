@@ -230,3 +230,16 @@ fn it_says_how_it_is_over_http() {
     assert!(text.contains("failed to listen on 127.0.0.1:") && text.contains("give another address to --listen"), "{text}");
     agent.end();
 }
+
+#[test]
+fn of_containers_that_start_while_others_do_each_is_seen_from_its_first_instruction() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    // More than slots lie ready at a time.
+    let containers: Vec<_> = (0..150).map(|_| rig.pod().container()).collect();
+    let observed = |id: &str| rig.cluster.observed(id).map(|observed| observed.startup_observed);
+    wait_until("all of them told", || containers.iter().all(|container| observed(&container.id).is_some()));
+    let late = containers.iter().filter(|container| observed(&container.id) == Some(false)).count();
+    assert_eq!(late, 0);
+    agent.end();
+}

@@ -5,9 +5,11 @@ use std::io::Write;
 use runtimemap_recorder::mailbox::{self, Letter};
 use serde_json::{Value, json};
 
-use crate::space::{PROFILE, Space, kubectl, try_kubectl};
-
-const SYSTEM: &str = "runtimemap";
+use super::second::SecondNode;
+use crate::{
+    bed::SYSTEM,
+    space::{PROFILE, Space, kubectl, try_kubectl},
+};
 
 /// A kubeconfig that knows the API server and nobody's keys.
 fn nobody() -> tempfile::NamedTempFile {
@@ -49,31 +51,6 @@ impl Bearer {
     }
 }
 
-/// A second node, which no kubelet runs; gone when dropped.
-struct SecondNode;
-
-impl SecondNode {
-    fn new() -> Self {
-        let taints = json!([{"key": "runtimemap.io/e2e", "effect": "NoSchedule"}]);
-        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node2"}, "spec": {"taints": taints}});
-        kubectl(&["apply", "-f", "-"], &node.to_string());
-        let pod = json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "agent2", "namespace": SYSTEM},
-            "spec": {"nodeName": "node2", "serviceAccountName": "runtimemap-agent", "containers": [{"name": "agent", "image": "none"}]},
-        });
-        kubectl(&["apply", "-f", "-"], &pod.to_string());
-        Self
-    }
-}
-
-impl Drop for SecondNode {
-    fn drop(&mut self) {
-        kubectl(&["-n", SYSTEM, "delete", "pod", "agent2", "--force", "--grace-period=0", "--ignore-not-found"], "");
-        kubectl(&["delete", "node", "node2", "--ignore-not-found"], "");
-        kubectl(&["delete", "nodeobservation,nodedirective", "node2", "--ignore-not-found"], "");
-    }
-}
-
 fn observation(node: &str, spec: &Value) -> String {
     json!({"apiVersion": "runtimemap.io/v1alpha1", "kind": "NodeObservation", "metadata": {"name": node}, "spec": spec}).to_string()
 }
@@ -83,7 +60,7 @@ async fn a_node_has_its_own_mailbox_and_nothing_else() {
     let space = Space::new("nodes").await;
     space.apply(include_str!("../manifests/first.yaml"));
     space.until(PROFILE, "pod-first", "is there", |_| true).await;
-    let _second = SecondNode::new();
+    let _second = SecondNode::with_agent();
     let first = kubectl(
         &[
             "-n",

@@ -54,8 +54,6 @@ impl Node {
 
     /// Takes the cgroups as they are now.
     pub(in crate::agent) fn look(&mut self) -> Result<(), Error> {
-        // Whatever the kernel has begun is known before anything is taken for older.
-        self.drain()?;
         let places = place::pods(&self.roots);
         self.watch.retain(Path::exists);
         self.marked.retain(|path| path.is_dir());
@@ -71,18 +69,30 @@ impl Node {
             self.pods.insert(uid, directory);
         }
         self.pods.retain(|_, directory| directory.is_dir());
-        let pods: Vec<(String, PathBuf)> = self.pods.iter().map(|(uid, path)| (uid.clone(), path.clone())).collect();
-        for (uid, directory) in pods.into_iter().filter(|(uid, _)| !self.ignored.contains(uid)).collect::<Vec<_>>() {
-            for (id, path) in place::containers(&directory) {
-                let key = (uid.clone(), id);
-                if !self.containers.contains_key(&key) && !self.ended.contains_key(&key) {
-                    self.claim(key, path);
-                }
+        let unknown = self.unknown();
+        if !unknown.is_empty() {
+            // A cgroup shows after the kernel's record of it: what is still not known once these are read is older.
+            self.drain()?;
+        }
+        for (key, path) in unknown {
+            if !self.knows(&key) {
+                self.claim(key, path);
             }
         }
         self.join_hierarchies();
         self.call_by_name();
         self.end_containers()
+    }
+
+    /// Containers whose cgroups are there and of which nothing is known.
+    fn unknown(&self) -> Vec<(Key, PathBuf)> {
+        let pods = self.pods.iter().filter(|(uid, _)| !self.ignored.contains(*uid));
+        let all = pods.flat_map(|(uid, pod)| place::containers(pod).into_iter().map(|(id, path)| ((uid.clone(), id), path)));
+        all.filter(|(key, _)| !self.knows(key)).collect()
+    }
+
+    fn knows(&self, key: &Key) -> bool {
+        self.containers.contains_key(key) || self.ended.contains_key(key)
     }
 
     /// Lets the kernel take what is made below for pods, or for containers.
@@ -120,7 +130,7 @@ impl Node {
             return Ok(());
         }
         let directory = self.pods.get(&key.0).map_or(directory, |pod| pod.join(name));
-        if self.ignored.contains(&key.0) || self.containers.contains_key(&key) || self.ended.contains_key(&key) {
+        if self.ignored.contains(&key.0) || self.knows(&key) {
             self.orphans.remove(&slot);
             return Ok(self.kernel.release(slot)?);
         }

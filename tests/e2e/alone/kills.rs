@@ -1,0 +1,103 @@
+//! Parts of the product killed, frozen or cut off while a known workload runs: nothing of what it does is missing.
+
+use serde_json::Value;
+
+use crate::{
+    acts,
+    bed::{Bed, OUTAGE, SYSTEM, kill, parts, process, signal},
+    normal::Names,
+    space::{PROFILE, Space, kubectl, wait_until},
+};
+
+const KILLS: usize = 20;
+/// The signal for which `acts told` does one act.
+const ACT: i32 = 34;
+
+/// A Job that does its acts when it is told to.
+async fn told(scenario: &str) -> (Space, u32) {
+    let space = Space::new(scenario).await;
+    space.apply(&include_str!("../manifests/short.yaml").replace("\"5\"", "told"));
+    let pod = wait_until("the Job's pod", || {
+        let name = space.kubectl(&["get", "pods", "-l", "app=blink", "-o", "jsonpath={.items[*].metadata.name}"], "");
+        (!name.is_empty()).then_some(name)
+    })
+    .await;
+    // Its signal waits for it from then on.
+    let acts = wait_until("the Job's process", || process(&space.name, &pod).filter(|pid| waits(*pid))).await;
+    (space, acts)
+}
+
+/// Whether a process is `acts` and far enough for its signals to wait for it.
+fn waits(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim).unwrap_or_default();
+    let catches = |signal: u32| u64::from_str_radix(field("SigCgt:"), 16).is_ok_and(|mask| mask >> (signal - 1) & 1 == 1);
+    field("Name:") == "acts" && catches(15)
+}
+
+/// Both objects once they are complete, the same whenever nothing is missing.
+async fn complete(space: &Space) -> [Value; 2] {
+    let objects = space.learned("job-blink").await;
+    acts::assert_complete(&objects[0], &objects[1], &["/acts", "told", "192.0.2.1"]);
+    let lost = objects[0]["status"]["losses"].as_array().cloned().unwrap_or_default();
+    assert!(lost.is_empty(), "{lost:?}");
+    let names = Names::of(space);
+    objects.map(|object| {
+        let text = names.normal(object).to_string();
+        serde_json::from_str(&text.replace(&space.name, "<space>")).unwrap()
+    })
+}
+
+#[tokio::test]
+async fn r19_twenty_kills_of_agent_and_controllers_and_two_minutes_without_api_server_change_nothing() {
+    let Some(bed) = Bed::own() else { return };
+    let (space, acts) = told("undisturbed").await;
+    (0..40).for_each(|_| signal(acts, ACT));
+    let undisturbed = complete(&space).await;
+
+    let (space, acts) = told("kills").await;
+    for _ in 0..KILLS {
+        (0..2).for_each(|_| signal(acts, ACT));
+        for pod in [parts("agent"), parts("controller")].concat() {
+            kill(&pod).await;
+        }
+    }
+    assert_eq!(complete(&space).await, undisturbed);
+    eprintln!("FIGURE {KILLS} kills of the agent and of each controller: 40 acts of 40, nothing lost");
+
+    let (space, acts) = told("outage").await;
+    bed.stop("apiserver");
+    let stopped = std::time::Instant::now();
+    for number in 1..=40 {
+        wait_until("the next act's time", || (stopped.elapsed() >= OUTAGE * number / 40).then_some(())).await;
+        signal(acts, ACT);
+    }
+    bed.start("apiserver");
+    wait_until("the API server", || crate::space::try_kubectl(&["get", "--raw", "/readyz"], "").0.then_some(())).await;
+    assert_eq!(complete(&space).await, undisturbed);
+    eprintln!("FIGURE {} s without an API server: 40 acts of 40, nothing lost", OUTAGE.as_secs());
+}
+
+#[tokio::test]
+async fn a_controller_that_was_deposed_writes_nothing_late() {
+    let Some(_) = Bed::own() else { return };
+    let holder = || kubectl(&["-n", SYSTEM, "get", "lease", "runtimemap-controller", "-o", "jsonpath={.spec.holderIdentity}"], "");
+    let old = wait_until("a leader", || Some(holder()).filter(|name| !name.is_empty())).await;
+    let frozen = process(SYSTEM, &old).unwrap();
+    // With something to write at hand.
+    let space = Space::new("deposed").await;
+    space.apply(include_str!("../manifests/rollout.yaml"));
+    space.until(PROFILE, "deployment-web", "is there", |_| true).await;
+    signal(frozen, 19);
+    wait_until("another leader", || (holder() != old).then_some(())).await;
+    let [before, _] = space.learned("deployment-web").await;
+    let since = format!("--since-time={}", k8s_openapi::jiff::Timestamp::now());
+    signal(frozen, 18);
+    let log = || kubectl(&["-n", SYSTEM, "logs", &old, &since], "");
+    let deposed = |log: &String| log.contains("leads now") || log.contains("failed to renew the lease");
+    wait_until("the old one to see that it was deposed", || Some(log()).filter(deposed)).await;
+    let after = space.until(PROFILE, "deployment-web", "is there", |_| true).await;
+    assert_eq!(before["spec"], after["spec"]);
+    assert_eq!(before["status"], after["status"]);
+    assert_ne!(holder(), old);
+}

@@ -1,0 +1,61 @@
+//! What a cluster costs in which everything is learned.
+
+use std::{process::Command, time::Duration};
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::{
+    bed::{Bed, SYSTEM},
+    space::{PROFILE, Space, kubectl, wait_until},
+};
+
+/// Tracepoints at which a program runs often.
+const HOT: [&str; 2] = ["sys_enter", "sys_exit"];
+
+/// Names of the tracepoints that programs of eBPF hang at, as the kernel says.
+fn tracepoints() -> Vec<String> {
+    let output = Command::new("bpftool").args(["link", "show", "--json"]).output().unwrap();
+    let links: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    links.iter().filter_map(|link| Some(link["tp_name"].as_str()?.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn o5_a_settled_cluster_writes_nothing_but_leases_and_has_no_hot_hook_attached() {
+    let Some(bed) = Bed::own() else { return };
+    let space = Space::new("settled").await;
+    space.apply(include_str!("../manifests/first.yaml"));
+    space.until(PROFILE, "pod-first", "is there", |_| true).await;
+    let attached = tracepoints();
+    assert!(HOT.iter().all(|hot| attached.iter().any(|name| name == hot)), "{attached:?}");
+    let phases = || kubectl(&["get", "applicationprofiles", "-A", "-o", "jsonpath={.items[*].status.phase}"], "");
+    wait_until("everything learned", || phases().split(' ').all(|phase| phase == "Complete").then_some(())).await;
+    wait_until("hot hooks detached", || (!tracepoints().iter().any(|name| HOT.contains(&name.as_str()))).then_some(())).await;
+    let settled = Timestamp::now();
+    let minute = SignedDuration::try_from(Duration::from_secs(60)).unwrap();
+    wait_until("a minute in the audit log", || (*times(&bed.audit()).last()? > settled + minute).then_some(())).await;
+    let mut leases = 0;
+    for line in bed.audit().lines() {
+        let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
+        let account = event["user"]["username"].as_str().unwrap_or_default();
+        let reads = ["get", "list", "watch"].contains(&event["verb"].as_str().unwrap_or_default());
+        if !account.starts_with(&format!("system:serviceaccount:{SYSTEM}:")) || reads || time(&event).is_none_or(|time| time < settled) {
+            continue;
+        }
+        assert_eq!(event["objectRef"]["resource"], "leases", "{line}");
+        leases += 1;
+    }
+    assert!(leases > 0, "the lease was never renewed");
+    eprintln!("FIGURE a settled minute: {leases} writes of the lease, none of anything else; tracepoints left: {:?}", tracepoints());
+    assert!(!tracepoints().iter().any(|name| HOT.contains(&name.as_str())));
+}
+
+fn time(event: &Value) -> Option<Timestamp> {
+    event["requestReceivedTimestamp"].as_str()?.parse().ok()
+}
+
+fn times(audit: &str) -> Vec<Timestamp> {
+    // The last lines are enough, and the very last may not be whole.
+    let last = audit.lines().rev().take(3).filter_map(|line| time(&serde_json::from_str(line).ok()?));
+    last.max().into_iter().collect()
+}
