@@ -21,6 +21,7 @@ use crate::{
     map::{Map, assemble},
     page::Screen,
     source::Source,
+    workload::Workload,
 };
 use declared::Declared;
 use surface::{Pair, Surface};
@@ -136,9 +137,7 @@ fn declared(plan: &Diff, cluster: Option<&Cluster>, maps: &[Map], remarks: &mut 
             let mut declared = Declared::of(Vec::new(), &namespace, live)?;
             declared.policies = in_force::of_cluster(cluster)?;
             for map in maps {
-                if let Some(workload) = declared::live(cluster, map, remarks)? {
-                    declared.workloads.push(workload);
-                }
+                declared.workloads.extend(Workload::live(cluster, map, remarks)?);
             }
             declared
         }

@@ -29,7 +29,6 @@ use rows::{Listing, Look};
 
 pub(crate) use network::{peer, port};
 pub(crate) use objects::Objects;
-pub(crate) use opens::is_written;
 pub(crate) use programs::quoted;
 pub(crate) use wording::{count, origin, warnings};
 

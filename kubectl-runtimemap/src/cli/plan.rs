@@ -56,15 +56,15 @@ impl Plan {
             Verb::Policy(PolicyVerb::Undo(UndoFlags { names, scope, dry_run })) => {
                 Self::PolicyUndo(Undo { input: self::scope(scope, &names, connection)?, dry_run })
             }
-            Verb::Policy(PolicyVerb::Export(PolicyExportFlags { objects, output })) => {
-                Self::PolicyExport(PolicyExport { input: input(objects, connection)?, destination: destination(output)? })
+            Verb::Policy(PolicyVerb::Export(PolicyExportFlags { objects, format, output })) => {
+                Self::PolicyExport(PolicyExport { input: input(objects, connection)?, format, destination: destination(output)? })
             }
             Verb::Policy(PolicyVerb::Simulate(SimulateFlags { objects, policies, denied, output })) => {
                 Self::PolicySimulate(Simulate { input: input(objects, connection)?, policies, denied, json: output.is_some() })
             }
             Verb::Seccomp(SeccompVerb::Export(flags)) => Self::SeccompExport(seccomp_export(flags, connection)?),
-            Verb::Seccomp(SeccompVerb::Patch(SeccompPatchFlags { objects, apply, yes })) => {
-                Self::SeccompPatch(Patch { input: input(objects, connection)?, apply, yes })
+            Verb::Seccomp(SeccompVerb::Patch(SeccompPatchFlags { objects, apply, yes, allow_incomplete })) => {
+                Self::SeccompPatch(Patch { input: input(objects, connection)?, apply, yes, allow_incomplete })
             }
             Verb::Graph(GraphFlags { objects, format }) => Self::Graph(Graph { input: input(objects, connection)?, format }),
             Verb::Status(StatusFlags { output }) => Self::Status(Status { connection, json: output.is_some() }),
