@@ -9,5 +9,7 @@
 
 mod apply;
 mod learned;
+mod patch;
+mod sample;
 mod server;
 mod terminal;
