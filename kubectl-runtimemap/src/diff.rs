@@ -4,6 +4,7 @@ mod declared;
 mod learned;
 mod network;
 mod pod;
+mod revision;
 mod surface;
 mod view;
 
@@ -47,6 +48,8 @@ pub(crate) enum Other {
     Recording(Source),
     /// What was learned in another namespace.
     Namespace(String),
+    /// Two revisions with each other, by their ids.
+    Revisions(String, String),
     /// The objects of the cluster.
     Live,
 }
@@ -72,6 +75,13 @@ pub(crate) fn diff(plan: &Diff, screen: Screen) -> anyhow::Result<Report> {
             };
             recordings(&maps, &others, only, &mut remarks)
         }
+        Other::Revisions(older, newer) => maps
+            .iter()
+            .map(|map| {
+                let side = |id: &str| anyhow::Ok(learned::surface(&revision::only(map, id)?, only));
+                Ok(Pair::new(map, ("older", side(older)?), ("newer", side(newer)?)))
+            })
+            .collect::<anyhow::Result<_>>()?,
         Other::Manifests(_) | Other::Kustomize(_) | Other::Live => {
             let declared = declared(plan, cluster.as_ref(), &maps, &mut remarks)?;
             against_declared(&maps, &declared, only, &mut remarks)?

@@ -8,6 +8,7 @@ mod objects;
 mod opens;
 mod place;
 mod programs;
+mod revisions;
 mod rows;
 mod syscalls;
 mod wording;
@@ -189,6 +190,9 @@ fn summary(maps: &[Map], view: &View, screen: Screen) -> anyhow::Result<String> 
         missing(&mut page, map, view);
         if view.parts.is_empty() && view.container.is_none() {
             generated::write(&mut page, map, view);
+            if view.wide {
+                revisions::write(&mut page, map);
+            }
         }
     }
     if let (false, Some(name)) = (shown, &view.container) {

@@ -103,15 +103,19 @@ fn show(flags: ShowFlags, connection: Connection) -> anyhow::Result<Show> {
 }
 
 fn diff(flags: DiffFlags, connection: Connection) -> anyhow::Result<Diff> {
-    let DiffFlags { objects, manifests, kustomize, against, against_namespace, only, output } = flags;
+    let DiffFlags { objects, manifests, kustomize, against, against_namespace, revisions, only, output } = flags;
     let input = input(objects, connection)?;
     let other = match (manifests.as_slice(), kustomize, against, against_namespace) {
         ([_, ..], ..) => Other::Manifests(manifests),
         ([], Some(directory), ..) => Other::Kustomize(directory),
         ([], None, Some(file), _) => Other::Recording(Source::from(file)),
         ([], None, None, Some(namespace)) => Other::Namespace(namespace),
+        ([], None, None, None) if !revisions.is_empty() => match <[String; 2]>::try_from(revisions) {
+            Ok([older, newer]) => Other::Revisions(older, newer),
+            Err(_) => bail!("--revisions compares two: give both ids, with a comma between them"),
+        },
         ([], None, None, None) if input.is_files() => {
-            bail!("nothing to compare the file with: give --manifests PATH, -k DIR or --against FILE")
+            bail!("nothing to compare the file with: give --manifests PATH, -k DIR, --against FILE or --revisions ID,ID")
         }
         ([], None, None, None) => Other::Live,
     };
@@ -219,6 +223,8 @@ mod tests {
             ("show -l a=(", "unable to parse"),
             ("diff -f a", "nothing to compare"),
             ("diff web --against-namespace b", "the first with -n"),
+            ("diff web --revisions a", "give both ids"),
+            ("diff web --revisions a,b -k dir", "cannot be used with"),
             ("policy apply", "nothing to apply"),
             ("policy apply web --plan-out a --dry-run", "applies nothing by itself"),
             ("policy apply web --plan a", "cannot be used with"),
