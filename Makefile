@@ -63,10 +63,10 @@ test: setup ## everything; WITHOUT="kernels truth" leaves parts out by name and 
 	@tests/setup/parts.sh $(PARTS)
 
 .PHONY: demo
-demo: tools ## record a web server, show its map and policies, run it again under its seccomp profile
+demo: tools ## record a web server, show its map and policies, run it again under its seccomp profile; KEEP=FILE keeps the recording
 	$(needs_root)
 	cargo build -p runtimemap-recorder -p kubectl-runtimemap
-	@RUNTIMEMAP_RECORDER=$(DEVELOPMENT)/runtimemap-recorder RUNTIMEMAP_PLUGIN=$(DEVELOPMENT)/kubectl-runtimemap tests/demo/run.sh
+	@RUNTIMEMAP_RECORDER=$(DEVELOPMENT)/runtimemap-recorder RUNTIMEMAP_PLUGIN=$(DEVELOPMENT)/kubectl-runtimemap tests/demo/run.sh $(KEEP)
 
 .PHONY: format
 format: ## part: rustfmt finds nothing to change

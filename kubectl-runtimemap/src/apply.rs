@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::bail;
-use runtimemap_crds::{GeneratedNetworkPolicy, Phase, Review};
+use runtimemap_crds::{GeneratedNetworkPolicy, Review};
 
 use crate::{
     cli::{DryRun, Report},
@@ -23,7 +23,7 @@ use crate::{
     export::lacks,
     in_force,
     input::{Input, Learned},
-    map::Map,
+    map::{Map, refuse_learning},
     page::Screen,
     rules,
 };
@@ -65,7 +65,7 @@ pub(crate) fn apply(plan: &Apply) -> anyhow::Result<Report> {
     if subjects.is_empty() {
         bail!("there is no GeneratedNetworkPolicy and no NetworkNeighborhood to make one from");
     }
-    incomplete(&subjects, plan.allow_incomplete)?;
+    refuse_learning(subjects.iter().map(|subject| subject.map), plan.allow_incomplete)?;
     for subject in &subjects {
         remarks.extend(lacks(subject.map));
     }
@@ -144,23 +144,6 @@ fn subjects<'a>(maps: &'a [Map], cluster: Option<&Cluster>, remarks: &mut Vec<St
         subjects.push(Subject::new(map, *policy));
     }
     Ok(subjects)
-}
-
-/// Refuses what is still being learned.
-fn incomplete(subjects: &[Subject<'_>], allowed: bool) -> anyhow::Result<()> {
-    let learning = |subject: &&Subject<'_>| {
-        let neighborhood = subject.map.neighborhood.as_ref();
-        neighborhood.is_some_and(|object| object.status.as_ref().is_none_or(|status| status.phase != Phase::Complete))
-    };
-    let names: Vec<String> = subjects.iter().filter(learning).map(|subject| subject.map.title()).collect();
-    if allowed || names.is_empty() {
-        return Ok(());
-    }
-    bail!(
-        "{} is not completely learned, and its policy would cut what was not seen yet: wait until `kubectl runtimemap show` says Complete, \
-         or give --allow-incomplete",
-        names.join(", ")
-    )
 }
 
 /// The review of a policy that holds it itself.

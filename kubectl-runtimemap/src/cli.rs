@@ -17,7 +17,7 @@ use crate::{
 use flags::Cli;
 use plan::Plan;
 
-pub(crate) use flags::{DryRun, GraphFormat, Part};
+pub(crate) use flags::{DryRun, GraphFormat, Part, PolicyFormat};
 
 /// What a gate found to be different, cut or not well.
 const FOUND: u8 = 1;
@@ -79,7 +79,7 @@ fn act(plan: &Plan) -> anyhow::Result<bool> {
         Plan::PolicyExport(plan) => export::policies(plan)?,
         Plan::PolicySimulate(plan) => simulate::simulate(plan, Screen::of_stdout())?,
         Plan::SeccompExport(plan) => export::filters(plan)?,
-        Plan::SeccompPatch(plan) => patch::patch(plan, Screen::of_stdout())?,
+        Plan::SeccompPatch(plan) => patch::patch(plan)?,
         Plan::Graph(plan) => graph::graph(plan)?,
         Plan::Status(plan) => status::status(plan, Screen::of_stdout())?,
         Plan::Relearn(plan) => relearn::relearn(plan)?,

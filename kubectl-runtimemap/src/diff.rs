@@ -4,6 +4,7 @@ mod declared;
 mod learned;
 mod network;
 mod pod;
+mod revision;
 mod surface;
 mod view;
 
@@ -21,6 +22,7 @@ use crate::{
     map::{Map, assemble},
     page::Screen,
     source::Source,
+    workload::Workload,
 };
 use declared::Declared;
 use surface::{Pair, Surface};
@@ -46,6 +48,8 @@ pub(crate) enum Other {
     Recording(Source),
     /// What was learned in another namespace.
     Namespace(String),
+    /// Two revisions with each other, by their ids.
+    Revisions(String, String),
     /// The objects of the cluster.
     Live,
 }
@@ -71,6 +75,13 @@ pub(crate) fn diff(plan: &Diff, screen: Screen) -> anyhow::Result<Report> {
             };
             recordings(&maps, &others, only, &mut remarks)
         }
+        Other::Revisions(older, newer) => maps
+            .iter()
+            .map(|map| {
+                let side = |id: &str| anyhow::Ok(learned::surface(&revision::only(map, id)?, only));
+                Ok(Pair::new(map, ("older", side(older)?), ("newer", side(newer)?)))
+            })
+            .collect::<anyhow::Result<_>>()?,
         Other::Manifests(_) | Other::Kustomize(_) | Other::Live => {
             let declared = declared(plan, cluster.as_ref(), &maps, &mut remarks)?;
             against_declared(&maps, &declared, only, &mut remarks)?
@@ -136,9 +147,7 @@ fn declared(plan: &Diff, cluster: Option<&Cluster>, maps: &[Map], remarks: &mut 
             let mut declared = Declared::of(Vec::new(), &namespace, live)?;
             declared.policies = in_force::of_cluster(cluster)?;
             for map in maps {
-                if let Some(workload) = declared::live(cluster, map, remarks)? {
-                    declared.workloads.push(workload);
-                }
+                declared.workloads.extend(Workload::live(cluster, map, remarks)?);
             }
             declared
         }

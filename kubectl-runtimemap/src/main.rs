@@ -24,6 +24,7 @@ mod source;
 mod status;
 mod template;
 mod version;
+mod workload;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use runtimemap_crds::{
-    ApplicationProfile, GeneratedNetworkPolicy, NetworkNeighborhood, Object, ProfileStatus, SeccompProfile, WorkloadReference,
+    ApplicationProfile, GeneratedNetworkPolicy, NetworkNeighborhood, Object, Phase, ProfileStatus, SeccompProfile, WorkloadReference,
 };
 
 /// The objects of one workload. They share namespace and name.
@@ -104,6 +104,12 @@ impl Map {
         profile.into_iter().chain(neighborhood)
     }
 
+    /// Whether something was learned, and all that was to be.
+    fn is_complete(&self) -> bool {
+        let kinds = usize::from(self.profile.is_some()) + usize::from(self.neighborhood.is_some());
+        self.statuses().filter(|status| status.phase == Phase::Complete).count() == kinds
+    }
+
     /// What a person calls it: `Deployment/web`, or the objects' name.
     pub(crate) fn title(&self) -> String {
         match self.workload() {
@@ -111,6 +117,19 @@ impl Map {
             None => self.name.clone(),
         }
     }
+}
+
+/// Refuses to restrict what is still being learned.
+pub(crate) fn refuse_learning<'a>(maps: impl IntoIterator<Item = &'a Map>, allowed: bool) -> anyhow::Result<()> {
+    let names: Vec<String> = maps.into_iter().filter(|map| !map.is_complete()).map(Map::title).collect();
+    if allowed || names.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "{} is not completely learned, and what was not seen yet would be refused: wait until `kubectl runtimemap show` says Complete, \
+         or give --allow-incomplete",
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]

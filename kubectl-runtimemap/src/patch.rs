@@ -1,21 +1,22 @@
-//! `seccomp patch`: what makes a workload use its filter, and what else its securityContext could say.
+//! `seccomp patch`: what makes a workload use its filter, and what else its securityContext should say.
 
-pub(crate) mod advice;
-
-use std::io::{self, IsTerminal, Write};
+use std::{
+    collections::BTreeMap,
+    io::{self, IsTerminal, Write},
+};
 
 use anyhow::{Context, bail};
-use runtimemap_crds::yaml;
-use serde_json::{Value, json};
+use runtimemap_crds::{ApplicationProfile, yaml};
+use runtimemap_policy::security_context::{Advice, Known, advise};
 
 use crate::{
     cli::Report,
     cluster::{Cluster, Kinds, Resource, WORKLOADS},
     escape, export,
     input::{Input, Learned},
-    map::Map,
-    page::Screen,
+    map::{Map, refuse_learning},
     show::warnings,
+    workload::Workload,
 };
 
 /// For which workloads, and whether to do it.
@@ -24,54 +25,62 @@ pub(crate) struct Patch {
     pub(crate) input: Input,
     pub(crate) apply: bool,
     pub(crate) yes: bool,
+    pub(crate) allow_incomplete: bool,
 }
 
 /// Prints the patches, and applies them where that was asked for and confirmed.
-pub(crate) fn patch(plan: &Patch, _: Screen) -> anyhow::Result<Report> {
-    let Patch { input, apply, yes } = plan;
-    let Learned { maps, remarks, cluster } = input.read(Kinds::SECCOMP)?;
-    let maps: Vec<&Map> = maps.iter().filter(|map| map.profile.is_some()).collect();
-    if maps.is_empty() {
+pub(crate) fn patch(plan: &Patch) -> anyhow::Result<Report> {
+    let Patch { input, apply, yes, allow_incomplete } = plan;
+    let Learned { maps, mut remarks, cluster } = input.read(Kinds::SECCOMP)?;
+    let mut patches: Vec<(&Map, Advice)> = Vec::new();
+    for map in &maps {
+        let Some(profile) = &map.profile else { continue };
+        let live = cluster.as_ref().map(|cluster| Workload::live(cluster, map, &mut remarks)).transpose()?.flatten();
+        let mounts = live.map(|workload| workload.mounts()).unwrap_or_default();
+        patches.push((map, advise(profile, &Known { mounts, filters: filters(map, profile) })));
+    }
+    if patches.is_empty() {
         bail!("there is no ApplicationProfile, from which filters and advice are made");
     }
-    let mut report = Report { remarks, ..Report::default() };
-    let mut documents = Vec::new();
-    for map in &maps {
-        documents.push(document(map)?);
-    }
+    let documents: Vec<String> = patches.iter().map(|(map, advice)| document(map, advice)).collect::<anyhow::Result<_>>()?;
     let text = documents.join("---\n");
     if !apply {
-        report.text = text;
-        return Ok(report);
+        return Ok(Report { text, remarks, found: false });
     }
     let Some(cluster) = cluster else { bail!("--apply patches workloads of a cluster: leave -f out") };
-    let targets: Vec<(&Map, &Resource)> = maps.iter().map(|map| Ok((*map, target(map)?))).collect::<anyhow::Result<_>>()?;
-    if !yes {
-        if !io::stdin().is_terminal() {
-            bail!("there is no terminal to confirm at: look at the patch without --apply, then give --yes");
-        }
-        let mut stderr = io::stderr();
-        write!(stderr, "{text}\nA pod whose node has not got its filter does not start. Patch {}? [y,n] ", names(&targets))?;
-        stderr.flush()?;
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).context("failed to read the answer")?;
-        if answer.trim() != "y" {
-            report.remarks.push("Nothing was changed.".to_owned());
-            return Ok(report);
-        }
+    refuse_learning(maps.iter().filter(|map| map.profile.is_some()), *allow_incomplete)?;
+    let targets: Vec<&Resource> = patches.iter().map(|(map, _)| target(map)).collect::<anyhow::Result<_>>()?;
+    if *yes {
+        // Nobody sees the patch, and with it what the recording lacks.
+        remarks.extend(patches.iter().flat_map(|(map, _)| export::lacks(map)));
+    } else if !confirmed(&text, &names(&patches))? {
+        remarks.push("Nothing was changed.".to_owned());
+        return Ok(Report { remarks, ..Report::default() });
     }
-    for (map, resource) in targets {
-        let name = &map.workload().map(|workload| workload.name.clone()).unwrap_or_default();
-        carry_out(&cluster, map, resource, name)?;
-        report.text.push_str(&format!("{} patched\n", escape::line(&resource.named(name))));
+    let mut report = Report { remarks, ..Report::default() };
+    for ((map, advice), resource) in patches.iter().zip(targets) {
+        let named = carry_out(&cluster, map, resource, advice)?;
+        report.text.push_str(&format!("{} patched\n", escape::line(&named)));
     }
     Ok(report)
 }
 
-fn names(targets: &[(&Map, &Resource)]) -> String {
-    let names: Vec<String> =
-        targets.iter().map(|(map, _)| escape::line(&format!("{}/{}", map.namespace, map.title())).into_owned()).collect();
-    names.join(", ")
+/// Shows the patches and asks.
+fn confirmed(text: &str, names: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("there is no terminal to confirm at: look at the patch without --apply, then give --yes");
+    }
+    let mut stderr = io::stderr();
+    write!(stderr, "{text}\nA pod whose node has not got its filter does not start. Patch {names}? [y,n] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).context("failed to read the answer")?;
+    Ok(answer.trim() == "y")
+}
+
+fn names(patches: &[(&Map, Advice)]) -> String {
+    let name = |(map, _): &(&Map, Advice)| escape::line(&format!("{}/{}", map.namespace, map.title())).into_owned();
+    patches.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn target(map: &Map) -> anyhow::Result<&'static Resource> {
@@ -82,43 +91,27 @@ fn target(map: &Map) -> anyhow::Result<&'static Resource> {
     }
 }
 
-fn carry_out(cluster: &Cluster, map: &Map, resource: &Resource, name: &str) -> anyhow::Result<()> {
-    let uri = resource.object(&map.namespace, name);
-    let body = wrapped(resource.kind, &pod_patch(map));
-    cluster.strategic(&uri, &body)?;
-    Ok(())
+/// Patches a workload. Gives its name.
+fn carry_out(cluster: &Cluster, map: &Map, resource: &Resource, advice: &Advice) -> anyhow::Result<String> {
+    let name = map.workload().map(|workload| workload.name.as_str()).unwrap_or_default();
+    cluster.strategic(&resource.object(&map.namespace, name), &advice.patch)?;
+    Ok(resource.named(name))
 }
 
-/// The patch of a pod's spec: for each container its filter.
-fn pod_patch(map: &Map) -> Value {
-    let Some(profile) = &map.profile else { return json!({}) };
+/// The files of the filters of a workload's containers, as `seccomp export` names them.
+fn filters(map: &Map, profile: &ApplicationProfile) -> BTreeMap<String, String> {
     let namespace = if map.namespace.is_empty() { "default" } else { &map.namespace };
-    let filtered = profile.spec.init_containers.len() + profile.spec.containers.len();
-    let of = |name: &str| {
-        let file = export::file_name(&map.name, name, filtered == 1);
-        let profile = json!({"type": "Localhost", "localhostProfile": format!("runtimemap/{namespace}/{file}")});
-        json!({"name": name, "securityContext": {"seccompProfile": profile}})
+    let (names, pod): (Vec<&String>, bool) = match &map.seccomp {
+        Some(filters) => (filters.spec.containers.keys().collect(), filters.spec.pod.is_some()),
+        None => (profile.spec.init_containers.iter().chain(&profile.spec.containers).map(|container| &container.name).collect(), false),
     };
-    let list =
-        |containers: &[runtimemap_crds::ContainerProfile]| containers.iter().map(|container| of(&container.name)).collect::<Vec<_>>();
-    let mut patch = json!({"containers": list(&profile.spec.containers)});
-    if !profile.spec.init_containers.is_empty() {
-        patch["initContainers"] = list(&profile.spec.init_containers).into();
-    }
-    patch
+    let alone = names.len() == 1 && !pod;
+    let file = |name: &String| format!("runtimemap/{namespace}/{}", export::file_name(&map.name, name, alone));
+    names.into_iter().map(|name| (name.clone(), file(name))).collect()
 }
 
-/// A pod's patch at the place where the workload has its template.
-fn wrapped(kind: &str, pod: &Value) -> Value {
-    match kind {
-        // A command that was recorded without a cluster is to be somebody's pod.
-        "Pod" | "StaticPod" | "Command" => json!({"spec": pod}),
-        "CronJob" => json!({"spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}}),
-        _ => json!({"spec": {"template": {"spec": pod}}}),
-    }
-}
-
-fn document(map: &Map) -> anyhow::Result<String> {
+/// The patch under what a reviewer should know of it.
+fn document(map: &Map, advice: &Advice) -> anyhow::Result<String> {
     let comment = |text: &str| format!("# {}\n", escape::line(text));
     let mut text =
         comment(&format!("For {}: each container under the filter that `kubectl runtimemap seccomp export` writes.", map.title()));
@@ -126,10 +119,9 @@ fn document(map: &Map) -> anyhow::Result<String> {
         text.push_str(&comment(&format!("Warning: {warning}")));
     }
     text.push_str(&comment("The nodes need the files first: a pod whose node has none does not start."));
-    for line in advice::advice(map) {
-        text.push_str(&comment(&format!("Advice: {line}")));
+    for note in &advice.notes {
+        text.push_str(&comment(&format!("Note: {note}")));
     }
-    let kind = map.workload().map_or("Pod", |workload| workload.kind.as_str());
-    text.push_str(&escape::yaml(&yaml::to_string(&wrapped(kind, &pod_patch(map)))?));
+    text.push_str(&escape::yaml(&yaml::to_string(&advice.patch)?));
     Ok(text)
 }

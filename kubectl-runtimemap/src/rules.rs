@@ -104,16 +104,20 @@ pub(crate) fn after(decision: &Decision, rule: &Rule) -> Vec<Rule> {
     }
 }
 
-/// The policy as it was reviewed: without what was rejected, with what was changed. Rules without a decision are in it.
-pub(crate) fn reviewed(policy: &GeneratedNetworkPolicy) -> NetworkPolicy {
-    let rules: Vec<Rule> = of_generated(policy)
-        .into_iter()
+/// The rules as they were reviewed: without what was rejected, with what was changed. Rules without a decision are among them.
+pub(crate) fn left(policy: &GeneratedNetworkPolicy) -> Vec<Rule> {
+    let rules = of_generated(policy).into_iter();
+    rules
         .flat_map(|rule| match decision(policy.review.as_ref(), &rule) {
             Some(decision) => after(decision, &rule),
             None => vec![rule],
         })
-        .collect();
-    with(&policy.spec, &rules)
+        .collect()
+}
+
+/// The policy as it was reviewed.
+pub(crate) fn reviewed(policy: &GeneratedNetworkPolicy) -> NetworkPolicy {
+    with(&policy.spec, &left(policy))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod objects;
 mod opens;
 mod place;
 mod programs;
+mod revisions;
 mod rows;
 mod syscalls;
 mod wording;
@@ -29,7 +30,6 @@ use rows::{Listing, Look};
 
 pub(crate) use network::{peer, port};
 pub(crate) use objects::Objects;
-pub(crate) use opens::is_written;
 pub(crate) use programs::quoted;
 pub(crate) use wording::{count, origin, warnings};
 
@@ -190,6 +190,9 @@ fn summary(maps: &[Map], view: &View, screen: Screen) -> anyhow::Result<String> 
         missing(&mut page, map, view);
         if view.parts.is_empty() && view.container.is_none() {
             generated::write(&mut page, map, view);
+            if view.wide {
+                revisions::write(&mut page, map);
+            }
         }
     }
     if let (false, Some(name)) = (shown, &view.container) {

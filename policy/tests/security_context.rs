@@ -1,7 +1,7 @@
 //! Advice on securityContext: what it takes away, and what it leaves to a person.
 
 use runtimemap_crds::{ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, Exec, Open, WorkloadReference};
-use runtimemap_policy::security_context::{Advice, advise};
+use runtimemap_policy::security_context::{Advice, Known, advise};
 use serde_json::{Value, json};
 
 fn open(path: &str, flags: &[&str]) -> Open {
@@ -9,12 +9,16 @@ fn open(path: &str, flags: &[&str]) -> Open {
 }
 
 fn of(kind: &str, container: ContainerProfile) -> Advice {
+    knowing(kind, container, &Known::default())
+}
+
+fn knowing(kind: &str, container: ContainerProfile, known: &Known) -> Advice {
     let spec = ApplicationProfileSpec {
         workload: WorkloadReference { kind: kind.to_owned(), ..WorkloadReference::default() },
         containers: vec![ContainerProfile { name: "web".to_owned(), ..container }],
         ..ApplicationProfileSpec::default()
     };
-    advise(&ApplicationProfile::new("x", spec))
+    advise(&ApplicationProfile::new("x", spec), known)
 }
 
 fn capability(name: &str, granted: bool) -> CapabilityUse {
@@ -41,7 +45,7 @@ fn r16_capabilities_are_those_that_were_granted_and_used() {
         })
     );
     let none = of("Deployment", ContainerProfile::default());
-    assert_eq!(first(&none)["securityContext"]["capabilities"], json!({"drop": ["ALL"]}));
+    assert_eq!(first(&none)["securityContext"]["capabilities"], json!({"drop": ["ALL"], "add": []}));
 }
 
 #[test]
@@ -102,4 +106,43 @@ fn the_patch_fits_the_kind() {
     assert_eq!(path("Pod")["spec"]["containers"][0]["name"], "web");
     assert_eq!(path("CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["name"], "web");
     assert_eq!(path("StatefulSet")["spec"]["template"]["spec"]["containers"][0]["name"], "web");
+}
+
+#[test]
+fn a_volume_that_is_mounted_is_not_replaced_by_an_empty_one() {
+    let container = ContainerProfile {
+        opens: vec![
+            open("/data/base/1", &["O_RDWR"]),
+            open("/data/base/1/x", &["O_RDONLY"]),
+            open("/tmp/x", &["O_CREAT"]),
+            open("/database/x", &["O_WRONLY"]),
+        ],
+        ..ContainerProfile::default()
+    };
+    let known = Known { mounts: [("web".to_owned(), vec!["/data/".to_owned()])].into(), ..Known::default() };
+    let advice = knowing("StatefulSet", container, &known);
+    let paths: Vec<&Value> = first(&advice)["volumeMounts"].as_array().unwrap().iter().map(|mount| &mount["mountPath"]).collect();
+    assert_eq!(paths, ["/database", "/tmp"]);
+    assert!(advice.notes.iter().any(|note| note.ends_with("hides what the image has")), "{:?}", advice.notes);
+}
+
+#[test]
+fn a_filter_stands_beside_what_is_advised() {
+    let known = Known { filters: [("web".to_owned(), "runtimemap/shop/a.json".to_owned())].into(), ..Known::default() };
+    let advice = knowing("Deployment", ContainerProfile::default(), &known);
+    let context = &first(&advice)["securityContext"];
+    assert_eq!(context["seccompProfile"], json!({"type": "Localhost", "localhostProfile": "runtimemap/shop/a.json"}));
+    assert_eq!(context["capabilities"], json!({"drop": ["ALL"], "add": []}));
+    assert_eq!(first(&of("Deployment", ContainerProfile::default()))["securityContext"].get("seccompProfile"), None);
+}
+
+#[test]
+fn a_token_that_nobody_opened_is_not_mounted() {
+    let advice = of("Deployment", ContainerProfile::default());
+    assert_eq!(advice.patch["spec"]["template"]["spec"]["automountServiceAccountToken"], json!(false));
+    for path in ["/var/run/secrets/kubernetes.io/serviceaccount/token", "/run/secrets/kubernetes.io/serviceaccount/..data/token"] {
+        let container = ContainerProfile { opens: vec![open(path, &["O_RDONLY"])], ..ContainerProfile::default() };
+        let advice = of("Deployment", container);
+        assert_eq!(advice.patch["spec"]["template"]["spec"].get("automountServiceAccountToken"), None, "{path}");
+    }
 }

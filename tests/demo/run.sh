@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh: records Debian's nginx under real requests, prints its map, its network policy and its seccomp filter, then runs it
-# again in a container under that filter and shows that it still serves.
+# run.sh [FILE]: records Debian's nginx under real requests, prints its map, its network policy and its seccomp filter, then runs it
+# again in a container under that filter and shows that it still serves. The recording is kept in FILE.
 #
 # Everything happens in two network namespaces of its own, joined by a cable; what was started is ended and what was made is
 # removed, also on failure. Needs root. RUNTIMEMAP_RECORDER and RUNTIMEMAP_PLUGIN name the two binaries (`make demo` sets them).
@@ -15,6 +15,7 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
 heading() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 die() { echo "demo: $*" >&2; exit 1; }
 
+keep=${1:+$(realpath "$1")}
 [ "$(id -u)" = 0 ] || die "loads eBPF programs and makes network namespaces, which needs root; run it as root"
 for tool in nginx curl runc dnsmasq kubectl jq ip nsenter python3; do
     command -v "$tool" >/dev/null || die "$tool is not on PATH; 'make setup' installs what the demo needs"
@@ -99,6 +100,7 @@ requests
 kill -QUIT "$recording" # goes on to nginx
 wait "$recording" || die "the recording ended with status $?: $(tail -1 "$work/recorder.log")"
 unset 'started[-1]'
+[ -z "$keep" ] || cp "$work/web.yaml" "$keep"
 echo "  the recording: $(stat -c %s "$work/web.yaml") bytes, $(grep -c '^kind:' "$work/web.yaml") objects"
 
 mkdir "$work/bin"

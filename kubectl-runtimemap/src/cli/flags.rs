@@ -10,10 +10,10 @@ use crate::cluster::Connection;
 
 pub(crate) use learned::GraphFormat;
 pub(super) use learned::{CompletionVerb, DiffFlags, GraphFlags, RelearnFlags, ShowFlags, StatusFlags, VersionFlags};
-pub(crate) use policy::DryRun;
 pub(super) use policy::{
     ApplyFlags, FilterFormat, PolicyExportFlags, PolicyVerb, SeccompExportFlags, SeccompPatchFlags, SeccompVerb, SimulateFlags, UndoFlags,
 };
+pub(crate) use policy::{DryRun, PolicyFormat};
 
 /// Shows what runtimemap learned and turns it into policies.
 #[derive(Debug, Parser)]

@@ -56,15 +56,15 @@ impl Plan {
             Verb::Policy(PolicyVerb::Undo(UndoFlags { names, scope, dry_run })) => {
                 Self::PolicyUndo(Undo { input: self::scope(scope, &names, connection)?, dry_run })
             }
-            Verb::Policy(PolicyVerb::Export(PolicyExportFlags { objects, output })) => {
-                Self::PolicyExport(PolicyExport { input: input(objects, connection)?, destination: destination(output)? })
+            Verb::Policy(PolicyVerb::Export(PolicyExportFlags { objects, format, output })) => {
+                Self::PolicyExport(PolicyExport { input: input(objects, connection)?, format, destination: destination(output)? })
             }
             Verb::Policy(PolicyVerb::Simulate(SimulateFlags { objects, policies, denied, output })) => {
                 Self::PolicySimulate(Simulate { input: input(objects, connection)?, policies, denied, json: output.is_some() })
             }
             Verb::Seccomp(SeccompVerb::Export(flags)) => Self::SeccompExport(seccomp_export(flags, connection)?),
-            Verb::Seccomp(SeccompVerb::Patch(SeccompPatchFlags { objects, apply, yes })) => {
-                Self::SeccompPatch(Patch { input: input(objects, connection)?, apply, yes })
+            Verb::Seccomp(SeccompVerb::Patch(SeccompPatchFlags { objects, apply, yes, allow_incomplete })) => {
+                Self::SeccompPatch(Patch { input: input(objects, connection)?, apply, yes, allow_incomplete })
             }
             Verb::Graph(GraphFlags { objects, format }) => Self::Graph(Graph { input: input(objects, connection)?, format }),
             Verb::Status(StatusFlags { output }) => Self::Status(Status { connection, json: output.is_some() }),
@@ -103,15 +103,19 @@ fn show(flags: ShowFlags, connection: Connection) -> anyhow::Result<Show> {
 }
 
 fn diff(flags: DiffFlags, connection: Connection) -> anyhow::Result<Diff> {
-    let DiffFlags { objects, manifests, kustomize, against, against_namespace, only, output } = flags;
+    let DiffFlags { objects, manifests, kustomize, against, against_namespace, revisions, only, output } = flags;
     let input = input(objects, connection)?;
     let other = match (manifests.as_slice(), kustomize, against, against_namespace) {
         ([_, ..], ..) => Other::Manifests(manifests),
         ([], Some(directory), ..) => Other::Kustomize(directory),
         ([], None, Some(file), _) => Other::Recording(Source::from(file)),
         ([], None, None, Some(namespace)) => Other::Namespace(namespace),
+        ([], None, None, None) if !revisions.is_empty() => match <[String; 2]>::try_from(revisions) {
+            Ok([older, newer]) => Other::Revisions(older, newer),
+            Err(_) => bail!("--revisions compares two: give both ids, with a comma between them"),
+        },
         ([], None, None, None) if input.is_files() => {
-            bail!("nothing to compare the file with: give --manifests PATH, -k DIR or --against FILE")
+            bail!("nothing to compare the file with: give --manifests PATH, -k DIR, --against FILE or --revisions ID,ID")
         }
         ([], None, None, None) => Other::Live,
     };
@@ -219,6 +223,8 @@ mod tests {
             ("show -l a=(", "unable to parse"),
             ("diff -f a", "nothing to compare"),
             ("diff web --against-namespace b", "the first with -n"),
+            ("diff web --revisions a", "give both ids"),
+            ("diff web --revisions a,b -k dir", "cannot be used with"),
             ("policy apply", "nothing to apply"),
             ("policy apply web --plan-out a --dry-run", "applies nothing by itself"),
             ("policy apply web --plan a", "cannot be used with"),

@@ -32,6 +32,12 @@ pub(crate) struct Connection {
     /// Bearer token for authentication to the API server
     #[arg(long, value_name = "TOKEN", global = true, hide = true)]
     token: Option<String>,
+    /// Username for basic authentication to the API server
+    #[arg(long, value_name = "NAME", global = true, hide = true)]
+    username: Option<String>,
+    /// Password for basic authentication to the API server
+    #[arg(long, value_name = "PASSWORD", global = true, hide = true)]
+    password: Option<String>,
     /// Username to impersonate for the operation
     #[arg(long = "as", value_name = "USER", global = true, hide = true)]
     as_user: Option<String>,
@@ -158,6 +164,12 @@ impl Connection {
         if let Some(token) = &self.token {
             user.token = Some(token.clone().into());
             user.token_file = None;
+        }
+        if let Some(name) = &self.username {
+            user.username = Some(name.clone());
+        }
+        if let Some(password) = &self.password {
+            user.password = Some(password.clone().into());
         }
         if let Some(path) = &self.client_certificate {
             user.client_certificate = Some(path.clone());

@@ -17,10 +17,17 @@ const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
 struct Table {
     #[serde(default)]
     metadata: PageMetadata,
+    /// A watch says them once, with its first change.
     #[serde(default)]
-    column_definitions: Vec<Column>,
+    column_definitions: Option<Vec<Column>>,
     #[serde(default)]
-    rows: Vec<Row>,
+    rows: Option<Vec<Row>>,
+}
+
+impl Table {
+    fn columns(&mut self) -> Vec<String> {
+        self.column_definitions.take().unwrap_or_default().into_iter().map(|column| column.name).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -116,11 +123,11 @@ impl Rows<'_> {
                 failure
             }
         })?;
-        let table: Table = serde_json::from_str(&text).map_err(|error| Failure::Unreadable(error.to_string()))?;
+        let mut table: Table = serde_json::from_str(&text).map_err(|error| Failure::Unreadable(error.to_string()))?;
         self.next = Some(table.metadata.next.clone());
         self.version.clone_from(&table.metadata.resource_version);
-        let names: Vec<String> = table.column_definitions.into_iter().map(|column| column.name).collect();
-        Ok(Some(table.rows.into_iter().map(|row| row.cells(&names)).collect()))
+        let names = table.columns();
+        Ok(Some(table.rows.into_iter().flatten().map(|row| row.cells(&names)).collect()))
     }
 }
 
@@ -177,11 +184,12 @@ impl Cluster {
                     let status = serde_json::from_value(change.object).map_err(|error| Failure::Unreadable(error.to_string()))?;
                     return Err(Failure::Refused(Box::new(status)).into());
                 }
-                let table: Table = serde_json::from_value(change.object).map_err(|error| Failure::Unreadable(error.to_string()))?;
-                if !table.column_definitions.is_empty() {
-                    names = table.column_definitions.into_iter().map(|column| column.name).collect();
+                let mut table: Table = serde_json::from_value(change.object).map_err(|error| Failure::Unreadable(error.to_string()))?;
+                let columns = table.columns();
+                if !columns.is_empty() {
+                    names = columns;
                 }
-                for row in table.rows {
+                for row in table.rows.into_iter().flatten() {
                     version.clone_from(&row.object.metadata.resource_version);
                     let cells = row.cells(&names);
                     tell(if change.type_ == "DELETED" { Event::Deleted(cells) } else { Event::Row(cells) })?;

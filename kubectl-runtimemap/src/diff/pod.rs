@@ -9,15 +9,14 @@ use k8s_openapi::{
     api::core::v1::{Container, PodSpec, Probe},
     apimachinery::pkg::util::intstr::IntOrString,
 };
-use runtimemap_crds::{ContainerNeighborhood, ContainerProfile, Origin, PeerClass};
-use runtimemap_policy::seccomp::REFUSED;
+use runtimemap_crds::{ContainerNeighborhood, ContainerProfile, Origin, Outcome, PeerClass};
+use runtimemap_policy::{
+    seccomp::REFUSED,
+    security_context::{used_capabilities, uses_token, written},
+};
 
 use super::surface::Surface;
-use crate::{
-    cli::Part,
-    map::Map,
-    patch::advice::{used_capabilities, uses_token, written},
-};
+use crate::{cli::Part, map::Map, workload::mounts};
 
 /// What container runtimes give to a container that asks for nothing.
 const DEFAULT: [&str; 14] = [
@@ -63,7 +62,8 @@ pub(super) fn compare(map: &Map, pod: &PodSpec, wanted: &dyn Fn(Part) -> bool, f
     }
     let talks = map.neighborhood.iter().flat_map(|neighborhood| &neighborhood.spec.containers).flat_map(|container| &container.egress);
     let asks_api = talks.into_iter().any(|neighbor| neighbor.peer.class == PeerClass::KubeAPI);
-    if wanted(Part::Files) && map.profile.is_some() && pod.automount_service_account_token != Some(false) && !asks_api && !uses_token(map) {
+    let uses_token = asks_api || map.profile.as_ref().is_none_or(|profile| uses_token(profile));
+    if wanted(Part::Files) && pod.automount_service_account_token != Some(false) && !uses_token {
         first.add("automountServiceAccountToken", "true (the token is mounted, and nothing opened it)");
     }
 }
@@ -110,9 +110,10 @@ fn capabilities(container: &Container, profile: &ContainerProfile, sides: &mut S
     };
     if privileged {
         sides.declared("privileged", "true");
-        if used_capabilities(profile).iter().any(|name| !DEFAULT.contains(name)) {
+        let used = used_capabilities(profile);
+        if used.iter().any(|name| !DEFAULT.contains(name)) {
             // It does things for which it could have asked by name; still not all of them.
-            sides.learned("privileged", format!("used {}", used_capabilities(profile).join(", ")));
+            sides.learned("privileged", format!("used {}", used.into_iter().collect::<Vec<_>>().join(", ")));
         }
     }
     for name in &added {
@@ -144,11 +145,7 @@ fn seccomp(pod: &PodSpec, container: &Container, profile: &ContainerProfile, sid
 
 fn root(container: &Container, profile: &ContainerProfile, sides: &mut Sides<'_>) {
     let declared = container.security_context.as_ref().and_then(|context| context.read_only_root_filesystem);
-    let mounts: Vec<&str> = container.volume_mounts.iter().flatten().map(|mount| mount.mount_path.trim_end_matches('/')).collect();
-    let mounted = |directory: &str| {
-        mounts.iter().any(|mount| directory.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-    };
-    let written: Vec<&str> = written(profile).into_iter().filter(|directory| !mounted(directory)).collect();
+    let written = written(profile, &mounts(container));
     match declared {
         Some(true) => {
             for directory in written {
@@ -189,7 +186,9 @@ fn exec_probes(container: &Container, profile: &ContainerProfile, sides: &mut Si
 fn ports(container: &Container, neighborhood: &ContainerNeighborhood, sides: &mut Sides<'_>) {
     let loopback = |address: &String| address.starts_with("127.") || address == "::1";
     let heard = neighborhood.listens.iter().filter(|port| port.addresses.is_empty() || !port.addresses.iter().all(loopback));
-    let served = neighborhood.ingress.iter().flat_map(|neighbor| &neighbor.ports);
+    // Whoever was not answered found no port.
+    let answered = neighborhood.ingress.iter().filter(|neighbor| neighbor.outcome != Outcome::Attempted);
+    let served = answered.flat_map(|neighbor| &neighbor.ports);
     let listens: BTreeSet<(String, i32)> = heard.chain(served).map(|port| (format!("{:?}", port.protocol), i32::from(port.port))).collect();
     let declared: BTreeSet<(String, i32)> = container
         .ports

@@ -1,6 +1,7 @@
 //! Where a container reads and where it writes.
 
 use runtimemap_crds::Open;
+use runtimemap_policy::security_context::is_written;
 
 use super::{
     View,
@@ -30,11 +31,6 @@ pub(super) fn write(page: &mut Page, opens: &[Open], view: &View) {
 
 fn has(open: &Open, flags: &[&str]) -> bool {
     open.flags.iter().any(|flag| flags.contains(&flag.as_str()))
-}
-
-/// Whether it was opened in a way that changes it or its directory.
-pub(crate) fn is_written(open: &Open) -> bool {
-    has(open, &["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_TMPFILE"])
 }
 
 fn places(read: &[&Open], view: &View) -> Table {

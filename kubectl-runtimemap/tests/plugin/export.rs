@@ -109,3 +109,34 @@ fn policies_in_a_directory_are_the_same_every_time() {
         assert_eq!(fs::read_to_string(written.trim_end()).unwrap(), stdout("policy export -f nginx.yaml"));
     }
 }
+
+#[test]
+fn the_same_policies_can_be_had_for_cilium() {
+    if !is_there() {
+        return;
+    }
+    let outcome = run(&mut runtimemap("policy export -f shop.yaml --format cilium"), "");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_snapshot!(outcome.stdout);
+    assert!(outcome.stderr.starts_with("Warning: Deployment/web: StartupObserved: "), "{}", outcome.stderr);
+    assert!(error("policy export -f shop.yaml --format calico", "").contains("[possible values: kubernetes, cilium]"));
+}
+
+#[test]
+fn a_patch_stands_under_what_a_reviewer_should_know() {
+    if is_there() {
+        assert_snapshot!(stdout("seccomp patch -f nginx.yaml"));
+    }
+}
+
+#[test]
+fn the_pods_filter_and_the_operators_object_are_chosen_by_flags() {
+    if !is_there() {
+        return;
+    }
+    let object: Value = serde_saphyr::from_str(&run(&mut runtimemap("seccomp export -f nginx.yaml --format spo"), "").stdout).unwrap();
+    assert_eq!((&object["kind"], &object["metadata"]["name"]), (&"SeccompProfile".into(), &"default-command-nginx".into()));
+    let audit: Value = serde_json::from_str(&run(&mut runtimemap("seccomp export -f nginx.yaml --audit"), "").stdout).unwrap();
+    assert_eq!(audit["defaultAction"], "SCMP_ACT_LOG");
+    assert!(error("seccomp export -f nginx.yaml --pod", "").contains("there is no such filter; there is: command-nginx --container nginx"));
+}

@@ -22,6 +22,7 @@ fn t3_no_output_lets_a_name_through() {
         "show -f hostile.yaml --container nobody",
         "show -f hostile.yaml -n nowhere",
         "policy export -f hostile.yaml",
+        "policy export -f hostile.yaml --format cilium",
         "seccomp export -f hostile.yaml",
         "seccomp export -f hostile.yaml --pod",
         "seccomp export -f hostile.yaml --output -",

@@ -8,6 +8,11 @@
 )]
 
 mod apply;
+mod connection;
+mod keys;
 mod learned;
+mod patch;
+mod sample;
 mod server;
 mod terminal;
+mod watch;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use runtimemap_crds::ContainerProfile;
+use runtimemap_crds::{ContainerProfile, Open};
 
 use crate::network::name;
 
@@ -19,21 +19,35 @@ pub(super) struct Writable {
     pub(super) directories: BTreeSet<String>,
 }
 
+/// Whether a file was opened in a way that changes it or its directory.
+pub fn is_written(open: &Open) -> bool {
+    open.flags.iter().any(|flag| matches!(flag.as_str(), "O_WRONLY" | "O_RDWR" | "O_CREAT" | "O_TRUNC" | "O_TMPFILE"))
+}
+
+/// Directories of a container in which something was written: none of the kernel's own file systems, and none where, or below which, one of
+/// `mounts` is mounted.
+pub fn written(container: &ContainerProfile, mounts: &[String]) -> BTreeSet<String> {
+    let mounted = |path: &str| mounts.iter().map(|mount| mount.trim_end_matches('/')).any(|mount| path == mount || is_below(path, mount));
+    let opens = container.opens.iter().filter(|open| is_plain(&open.path) && is_written(open));
+    opens.map(|open| directory(&open.path)).filter(|directory| !mounted(directory)).collect()
+}
+
+fn is_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
+}
+
 impl Writable {
-    /// Those of a container, or why an emptyDir cannot stand for one of them.
-    pub(super) fn of(profile: &ContainerProfile) -> Result<Self, String> {
-        let opens = || profile.opens.iter().filter(|open| is_plain(&open.path));
-        let writes = |flags: &[String]| flags.iter().any(|flag| matches!(flag.as_str(), "O_WRONLY" | "O_RDWR" | "O_CREAT" | "O_TMPFILE"));
-        let written: BTreeSet<String> = opens().filter(|open| writes(&open.flags)).map(|open| directory(&open.path)).collect();
-        let is_below = |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
+    /// Those of a container outside of what is mounted, or why an emptyDir cannot stand for one of them.
+    pub(super) fn of(profile: &ContainerProfile, mounts: &[String]) -> Result<Self, String> {
+        let written = written(profile, mounts);
         let directories: BTreeSet<String> =
             written.iter().filter(|one| !written.iter().any(|other| is_below(one, other))).cloned().collect();
         for directory in &directories {
             if SYSTEM.contains(&directory.as_str()) || directory.starts_with("/usr/") || directory.starts_with("/etc/") {
                 return Err(format!("it writes to {directory}, which no emptyDir can stand for"));
             }
-            let is_read = |open: &&runtimemap_crds::Open| !writes(&open.flags) && !open.flags.iter().any(|flag| flag == "O_DIRECTORY");
-            let read = opens().filter(is_read).map(|open| &open.path).chain(profile.execs.iter().map(|exec| &exec.path));
+            let is_read = |open: &&Open| is_plain(&open.path) && !is_written(open) && !open.flags.iter().any(|flag| flag == "O_DIRECTORY");
+            let read = profile.opens.iter().filter(is_read).map(|open| &open.path).chain(profile.execs.iter().map(|exec| &exec.path));
             if let Some(read) = read.into_iter().find(|path| is_below(path, directory)) {
                 return Err(format!("it writes to {directory} and reads {read}, which an emptyDir would hide"));
             }

@@ -76,12 +76,17 @@ pub(super) fn widen(item: &mut Item, dialogue: &mut dyn Dialogue) -> anyhow::Res
 fn choices(item: &Item) -> Vec<Choice> {
     let mut choices = Vec::new();
     let peers: Vec<&NetworkPolicyPeer> = item.contents.iter().flat_map(|content| &content.peers).collect();
-    let addresses: Vec<IpAddr> = peers.iter().filter_map(|peer| peer.ip_block.as_ref()).filter_map(address).collect();
-    if !addresses.is_empty() {
+    let blocks = || peers.iter().filter_map(|peer| peer.ip_block.as_ref());
+    if item.changed() {
+        choices.push(Choice { label: "what it was before".to_owned(), contents: vec![item.rule.content.clone()] });
+    }
+    if blocks().any(|block| address(block).is_some()) {
         choices.push(Choice {
             label: "the /24 (IPv6: /64) around each address".to_owned(),
             contents: with_blocks(&item.contents, |old| prefix(old).map_or_else(|| old.clone(), |cidr| block(&cidr, &[]))),
         });
+    }
+    if blocks().any(|block| !block.cidr.ends_with("/0")) {
         choices.push(Choice {
             label: "any public address, no private one".to_owned(),
             contents: with_blocks(&item.contents, |old| {

@@ -49,7 +49,7 @@ pub(crate) struct ShowFlags {
 /// Compare what was learned with what is declared, or with what was learned elsewhere
 ///
 /// Against the workloads and NetworkPolicies in force in the cluster; of manifests (--manifests, -k); or against another profile
-/// (--against). Lines with - are declared and were never used, lines with + were used and are not declared.
+/// (--against, --against-namespace, --revisions). Lines with - are declared and were never used, lines with + were used and are not declared.
 ///
 /// Exit code: 0 no difference, 1 some, more than 1 an error. KUBECTL_EXTERNAL_DIFF names another program to show it.
 #[derive(Debug, Args)]
@@ -64,7 +64,10 @@ pub(crate) struct ShowFlags {
   kubectl runtimemap diff deployment/web -n staging --against-namespace production
 
   # Two recordings
-  kubectl runtimemap diff -f before.yaml --against after.yaml")]
+  kubectl runtimemap diff -f before.yaml --against after.yaml
+
+  # Two revisions of a workload; show -o wide lists them
+  kubectl runtimemap diff deployment/web --revisions 5d1f,7c2a")]
 pub(crate) struct DiffFlags {
     #[command(flatten)]
     pub(crate) objects: ObjectFlags,
@@ -80,6 +83,10 @@ pub(crate) struct DiffFlags {
     /// Namespace of another recording to compare with
     #[arg(long, value_name = "NAMESPACE", conflicts_with_all = ["manifests", "kustomize", "against"])]
     pub(crate) against_namespace: Option<String>,
+    /// Two revisions to compare with each other, by the beginning of their ids
+    #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
+    #[arg(conflicts_with_all = ["manifests", "kustomize", "against", "against_namespace"])]
+    pub(crate) revisions: Vec<String>,
     /// Only these parts
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     pub(crate) only: Vec<Part>,

@@ -120,13 +120,25 @@ pub(crate) struct SimulateFlags {
   kubectl runtimemap policy export -f shop.yaml deployment/web
 
   # As files for a repository
-  kubectl runtimemap policy export -f shop.yaml --output policies")]
+  kubectl runtimemap policy export -f shop.yaml --output policies
+
+  # For Cilium, which can allow names in the place of addresses
+  kubectl runtimemap policy export -f shop.yaml --format cilium")]
 pub(crate) struct PolicyExportFlags {
     #[command(flatten)]
     pub(crate) objects: ObjectFlags,
+    /// NetworkPolicies, or CiliumNetworkPolicies of the same content
+    #[arg(long, value_name = "FORMAT", default_value = "kubernetes")]
+    pub(crate) format: PolicyFormat,
     /// Directory to write NAMESPACE.NAME.yaml into, one for each policy; - for standard output
     #[arg(long, value_name = "DIR", default_value = "-")]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyFormat {
+    Kubernetes,
+    Cilium,
 }
 
 /// Write a seccomp filter as the OCI JSON that kubelets read
@@ -169,7 +181,10 @@ pub(crate) enum FilterFormat {
     Spo,
 }
 
-/// Print the patch that makes a workload use its seccomp filter, with advice on its securityContext
+/// Print the patch that gives a workload its seccomp filters and the securityContext that what it did needs
+///
+/// Capabilities that were not used are dropped, privileges cannot be gained, the root file system is read-only but for an emptyDir where
+/// something was written, and a token that nothing opened is not mounted. What to look at stands above the patch as a comment.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   # To look at, or for kubectl patch --patch-file
@@ -186,4 +201,7 @@ pub(crate) struct SeccompPatchFlags {
     /// Confirm without being asked
     #[arg(short, long, requires = "apply")]
     pub(crate) yes: bool,
+    /// Also where the profile is not complete
+    #[arg(long, requires = "apply")]
+    pub(crate) allow_incomplete: bool,
 }

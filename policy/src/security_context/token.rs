@@ -1,0 +1,13 @@
+//! The token by which a pod speaks to the API server.
+
+use runtimemap_crds::ApplicationProfile;
+
+/// Where it is mounted. `/var/run` is a link to `/run` in most images.
+const PLACES: [&str; 2] = ["/var/run/secrets/kubernetes.io/serviceaccount", "/run/secrets/kubernetes.io/serviceaccount"];
+
+/// Whether any container opened it.
+pub fn uses_token(profile: &ApplicationProfile) -> bool {
+    let spec = &profile.spec;
+    let containers = spec.init_containers.iter().chain(&spec.containers).chain(&spec.ephemeral_containers);
+    containers.flat_map(|container| &container.opens).any(|open| PLACES.iter().any(|place| open.path.starts_with(place)))
+}
