@@ -46,8 +46,6 @@ pub const FULLY_OBSERVED: &str = "FullyObserved";
 pub const PEERS_UNRESOLVED: &str = "PeersUnresolved";
 /// True when a process in the pod takes over connections that were meant for another port of it.
 pub const REDIRECTED: &str = "Redirected";
-/// True when pods run in a sandbox that may have a kernel of its own: what their programs do is not the host's to see.
-pub const SANDBOXED: &str = "Sandboxed";
 /// True when a node went away while the workload was being learned on it.
 pub const NODE_LOST: &str = "NodeLost";
 /// True when revisions came faster than they can be told apart, and are taken for one.
@@ -81,8 +79,6 @@ pub mod reason {
     pub const LIST_OVER_BUDGET: &str = "ListOverBudget";
     /// An address inside the cluster belongs to no pod that is known.
     pub const NO_POD_OF_THAT_ADDRESS: &str = "NoPodOfThatAddress";
-    /// A RuntimeClass that is none of the usual ones.
-    pub const RUNTIME_CLASS: &str = "RuntimeClass";
     /// Every replica handed over what it had before learning ended.
     pub const ALL_ANSWERED: &str = "AllAnswered";
     /// A replica was never watched, or its node did not answer in time.

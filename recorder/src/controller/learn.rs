@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use runtimemap_crds::{
     ApplicationProfileSpec, Attribution, ContainerDirective, ContainerNeighborhood, ContainerProfile, Loss, LossCause, MailVerdict, Merge,
     NetworkNeighborhoodSpec, NodeObservationSpec, ObservedContainer, Origin, PeerClass, PeerType, ProfileStatus,
-    condition::{PEERS_UNRESOLVED, SANDBOXED, condition, reason},
+    condition::{PEERS_UNRESOLVED, condition, reason},
 };
 
 use super::{
@@ -238,10 +238,6 @@ fn one(
     if !unresolved.is_empty() {
         let message = format!("addresses of the cluster that belong to no pod that is known: {}", unresolved.join(", "));
         status.conditions.push(condition(PEERS_UNRESOLVED, true, reason::NO_POD_OF_THAT_ADDRESS, message, time(wall)));
-    }
-    if let Some(class) = pod.and_then(|pod| pod.sandbox.as_ref()) {
-        let message = format!("RuntimeClass {class}: what programs do in a sandbox with a kernel of its own, the node does not see");
-        status.conditions.push(condition(SANDBOXED, true, reason::RUNTIME_CLASS, message, time(wall)));
     }
     let mut addition = Addition {
         workload: workload.clone(),

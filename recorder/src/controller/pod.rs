@@ -77,8 +77,6 @@ pub(super) struct Pod {
     pub(super) running: bool,
     /// The kubelet says that it is ready.
     pub(super) ready: bool,
-    /// The RuntimeClass that it names, if that may be a sandbox.
-    pub(super) sandbox: Option<String>,
     /// Hash of its containers as they were admitted.
     pub(super) template: String,
     /// Names of its ports, by number.
@@ -136,7 +134,6 @@ impl Pod {
             ended,
             running,
             ready,
-            sandbox: spec.runtime_class_name.filter(|class| !shares_kernel(class)),
             template,
             ports,
             commands,
@@ -203,11 +200,6 @@ fn template(spec: &PodSpec) -> String {
     let main: Vec<_> = spec.containers.iter().map(container).collect();
     let init: Vec<_> = spec.init_containers.iter().flatten().map(container).collect();
     digest(&json!([main, init, spec.security_context]).to_string())
-}
-
-/// Whether a RuntimeClass is called after a runtime whose containers run on the host's own kernel. gVisor's and Kata's do not.
-fn shares_kernel(class: &str) -> bool {
-    class.split(['-', '.']).any(|part| matches!(part, "runc" | "crun" | "youki" | "nvidia"))
 }
 
 /// An image by digest is always the same.

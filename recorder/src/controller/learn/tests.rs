@@ -6,16 +6,11 @@ use super::*;
 use crate::controller::settings::Settings;
 
 fn index() -> Index {
-    index_of(&serde_json::Value::Null)
-}
-
-/// The same, with pods of a RuntimeClass.
-fn index_of(class: &serde_json::Value) -> Index {
     let mut index = Index::default();
     for (uid, node, address) in [("pod-1", "node1", "10.88.0.5"), ("pod-2", "node2", "10.88.0.6")] {
         let pod = json!({
             "metadata": {"uid": uid, "name": format!("{uid}-name"), "namespace": "shop"},
-            "spec": {"nodeName": node, "runtimeClassName": class, "initContainers": [{"name": "setup"}], "containers": [{"name": "web",
+            "spec": {"nodeName": node, "initContainers": [{"name": "setup"}], "containers": [{"name": "web",
                 "ports": [{"name": "http", "containerPort": 8080}], "readinessProbe": {"exec": {"command": ["/bin/check", "-q"]}}}]},
             "status": {"podIP": address},
         });
@@ -80,19 +75,6 @@ fn facts_go_to_their_container_of_their_workload() {
     assert_eq!((init[0].name.as_str(), init[0].execs.len()), ("setup", 1));
     let losses: Vec<_> = addition.status.losses.iter().map(|loss| (loss.node.as_str(), loss.container.as_str(), loss.count)).collect();
     assert_eq!(losses, [("node1", "setup", 3), ("node1", "web", 3)]);
-}
-
-#[test]
-fn s9_a_pod_in_a_sandbox_is_said_to_be_one() {
-    let batch = batch(&[("pod-1", "web")], &[vec![exec("/bin/web")]]);
-    for (class, told) in [(json!("gvisor"), true), (json!("kata-qemu"), true), (json!("nvidia-cdi"), false), (json!(null), false)] {
-        let now = Now { instant: Instant::now(), wall: Timestamp::UNIX_EPOCH };
-        let index = index_of(&class);
-        let sorted = sort(&index, &mut workloads(), &Desk::default(), "node1", &batch, &mut Waiting::new(), now);
-        let conditions = &sorted.additions[0].status.conditions;
-        let found = conditions.iter().find(|condition| condition.type_ == SANDBOXED);
-        assert_eq!(found.map(|condition| condition.message.contains(class.as_str().unwrap())), told.then_some(true), "{class}");
-    }
 }
 
 #[test]
