@@ -4,7 +4,7 @@ use std::env;
 
 use serde_json::{Value, json};
 
-use crate::space::{NEIGHBORHOOD, PROFILE, Space, kubectl};
+use runtimemap_tests::space::{NEIGHBORHOOD, PROFILE, Space, kubectl};
 
 const DEPLOYMENT: (&str, &str, &str, &str) = ("apps", "v1", "Deployment", "deployments");
 

@@ -12,4 +12,4 @@ mod manual;
 mod network;
 mod normal;
 mod short;
-mod space;
+mod snapshot;

@@ -5,7 +5,7 @@ use std::io::Write;
 use runtimemap_recorder::mailbox::{self, Letter};
 use serde_json::{Value, json};
 
-use crate::space::{PROFILE, Space, kubectl, try_kubectl};
+use runtimemap_tests::space::{PROFILE, Space, kubectl, try_kubectl};
 
 const SYSTEM: &str = "runtimemap";
 
