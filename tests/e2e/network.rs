@@ -4,7 +4,7 @@ use std::env;
 
 use runtimemap_tests::{
     outside,
-    space::{POD, Space, kubectl, node},
+    space::{POD, Space, node},
 };
 
 use crate::snapshot::assert_learned;

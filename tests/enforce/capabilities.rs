@@ -20,7 +20,7 @@ async fn t5_the_application_runs_on_with_every_capability_dropped_but_those_it_u
         assert_eq!(context("capabilities.drop"), "[\"ALL\"]");
         added.push(format!("{resource} {}", context("capabilities.add")));
     }
-    shop.rolled_out();
+    shop.rolled_out().await;
     shop.load("capabilities").await;
     shop.assert_ready();
     eprintln!("FIGURE capabilities: all dropped; added and enough: {}", added.join(", "));

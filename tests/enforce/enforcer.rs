@@ -4,8 +4,10 @@
 //! from the node itself; what the node sends (the kubelet's probes) reaches every pod, as Kubernetes wants it. A pod that it has not
 //! heard of yet is kept waiting: its packets are dropped, not counted, and sent again.
 
+mod chain;
 mod denied;
 mod labels;
+mod pods;
 mod ruleset;
 
 use std::{
@@ -84,7 +86,8 @@ impl Drop for Enforcer {
 async fn work(requests: &mut mpsc::UnboundedReceiver<Waiting>) {
     let client = Client::try_default().await.unwrap();
     let pods = watcher(Api::<Pod>::all(client.clone()), watcher::Config::default()).touched_objects().map(drop_object).boxed();
-    let policies = watcher(Api::<NetworkPolicy>::all(client.clone()), watcher::Config::default()).touched_objects().map(drop_object).boxed();
+    let policies =
+        watcher(Api::<NetworkPolicy>::all(client.clone()), watcher::Config::default()).touched_objects().map(drop_object).boxed();
     let namespaces = watcher(Api::<Namespace>::all(client.clone()), watcher::Config::default()).touched_objects().map(drop_object).boxed();
     let mut changes = stream::select_all([pods, policies, namespaces]);
     let mut loaded = String::new();

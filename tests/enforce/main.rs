@@ -4,7 +4,7 @@
 //!
 //! `run.sh` brings up the cluster and runs this. Tests of `packets` filter what the whole node forwards, and run one after another.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test that cannot go on has failed, and tells its figures")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod audit;
 mod capabilities;

@@ -8,12 +8,15 @@ use runtimemap_tests::space::{POD, PROFILE, kubectl, try_kubectl};
 use serde_json::{Value, json};
 
 use crate::{
-    audit::Audit,
+    audit::{Audit, Refused},
     shop::{BY_HAND, Shop, WORKLOADS, Workload, typed},
 };
 
 /// Who makes it asks for what the shop never asked for.
 const PLANTED: [&str; 4] = ["/usr/bin/python3", "-B", "-c", "import os; os.getsid(0)"];
+/// What default profiles of runtimes never allow a container without SYS_ADMIN, and so no filter does, whatever was learned. Who asks for it
+/// is answered ENOSYS and goes on by another way: C libraries by `clone`, a newer runc by `open`.
+const CLOSED: [&str; 2] = ["clone3", "open_tree"];
 /// Without it nothing of metrics works, and it starts all the same.
 const REMOVED: &str = "recvfrom";
 
@@ -68,13 +71,19 @@ async fn learns_anew(shop: &Shop) {
     }
 }
 
+/// What the kernel's audit saw refused since it was asked last.
+fn refused(audit: &mut Audit) -> BTreeSet<Refused> {
+    audit.refused().into_iter().filter(|(_, call)| !CLOSED.contains(&call.as_str())).collect()
+}
+
 /// What the recorder saw refused, by workload.
 async fn denied(shop: &Shop) -> BTreeSet<(String, String)> {
     let mut denied = BTreeSet::new();
     for Workload { object, .. } in WORKLOADS {
         let profile = shop.space.until(PROFILE, object, "is there", |_| true).await;
         let calls = profile["spec"]["containers"][0]["syscallsDenied"].as_array().cloned().unwrap_or_default();
-        denied.extend(calls.iter().map(|call| (object.to_owned(), call.as_str().unwrap().to_owned())));
+        let calls = calls.iter().map(|call| call.as_str().unwrap()).filter(|call| !CLOSED.contains(call));
+        denied.extend(calls.map(|call| (object.to_owned(), call.to_owned())));
     }
     denied
 }
@@ -86,7 +95,7 @@ fn exec(shop: &Shop, resource: &str, command: &[&str]) -> (bool, String) {
 }
 
 #[tokio::test]
-async fn t5_every_container_runs_on_under_its_own_filter_and_a_planted_denial_is_seen_by_two_witnesses() {
+async fn s11_every_container_runs_on_under_its_own_filter_and_a_planted_denial_is_seen_by_two_witnesses() {
     kubectl(&["apply", "-f", "-"], include_str!("manifests/logging.yaml"));
     let shop = Shop::learned("seccomp").await;
     let filters: Vec<(Workload, String)> = WORKLOADS.into_iter().map(|workload| (workload, export(&shop, workload))).collect();
@@ -96,18 +105,22 @@ async fn t5_every_container_runs_on_under_its_own_filter_and_a_planted_denial_is
         for (workload, filter) in &filters {
             confine(&shop, *workload, filter, allow_escalation);
         }
-        shop.rolled_out();
+        shop.rolled_out().await;
         let round = if allow_escalation { "escalating" } else { "confined" };
         shop.load(round).await;
         shop.assert_ready();
-        let refused = audit.refused();
         // `kubectl exec` is among the load, and its calls among the filters'.
-        eprintln!("FIGURE seccomp, allowPrivilegeEscalation: {allow_escalation}: {} containers under load, {} calls refused", filters.len(), refused.len());
-        assert_eq!(refused, [].into());
+        let first = refused(&mut audit);
+        eprintln!(
+            "FIGURE seccomp, allowPrivilegeEscalation: {allow_escalation}: {} containers under load, {} calls refused but {CLOSED:?}",
+            filters.len(),
+            first.len()
+        );
+        assert_eq!(first, [].into());
         if allow_escalation {
             let (succeeded, said) = exec(&shop, "deployment/api", &PLANTED);
             assert!(!succeeded && said.contains("Function not implemented"), "{said}");
-            assert_eq!(audit.refused(), [("python3".to_owned(), "getsid".to_owned())].into());
+            assert_eq!(refused(&mut audit), [("python3".to_owned(), "getsid".to_owned())].into());
         }
         learns_anew(&shop).await;
         let second = denied(&shop).await;
@@ -129,12 +142,12 @@ async fn entered_or_not(shop: &Shop, audit: &mut Audit) {
     let options = Options { entered: false, ..Options::default() };
     let made = seccomp::generate(&profile, &options).spec.containers.remove(metrics.container).unwrap();
     confine(shop, metrics, &put(shop, "without-exec", json!(made)), false);
-    shop.rolled_out();
+    shop.rolled_out().await;
     let (succeeded, said) = exec(shop, metrics.resource, &BY_HAND);
     assert!(!succeeded && said.contains("Function not implemented"), "{said}");
-    assert_eq!(audit.refused(), [("python3".to_owned(), "getpgid".to_owned())].into());
+    assert_eq!(refused(audit), [("python3".to_owned(), "getpgid".to_owned())].into());
     // The container's own command is not touched by that.
-    shop.load("without-exec-of-metrics").await;
+    shop.serve("without-exec").await;
 }
 
 /// One call less, and the program is refused it.
@@ -145,11 +158,11 @@ async fn removed(shop: &Shop, audit: &mut Audit) {
     for entry in filter["syscalls"].as_array_mut().unwrap() {
         entry["names"].as_array_mut().unwrap().retain(|name| name != REMOVED);
     }
-    audit.refused();
+    refused(audit);
     confine(shop, metrics, &put(shop, "lacking", filter), false);
     let list = shop.space.kubectl(&["get", "pods", "-l", "app=metrics", "--sort-by=.metadata.creationTimestamp", "-o", "name"], "");
     let newest = list.trim().rsplit('/').next().unwrap().to_owned();
     let failed = |pod: &Value| pod["status"]["containerStatuses"][0]["restartCount"].as_u64() > Some(0);
     shop.space.until(POD, &newest, "fails", failed).await;
-    assert!(audit.refused().contains(&("python3".to_owned(), REMOVED.to_owned())), "{REMOVED} is not in the filter and was not refused");
+    assert!(refused(audit).contains(&("python3".to_owned(), REMOVED.to_owned())), "{REMOVED} is not in the filter and was not refused");
 }

@@ -1,6 +1,6 @@
 //! The sample application: what it is, and one load for it, the same each time.
 
-use std::{collections::BTreeMap, net::IpAddr, process::Command, sync::Once};
+use std::{collections::BTreeMap, net::IpAddr, process::Command, time::Duration};
 
 use runtimemap_tests::{
     outside,
@@ -28,6 +28,11 @@ pub(crate) const WORKLOADS: [Workload; 6] = [
     Workload { resource: "cronjob/report", object: "cronjob-report", container: "python" },
 ];
 
+/// What web answers itself, and what api does, by all its stores.
+const PATHS: [&str; 2] = ["/", "/api"];
+const DEADLINE: Duration = Duration::from_secs(120);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Requests of each sort that come in by the door.
 const REQUESTS: usize = 10;
 /// What somebody does by hand, by a call that the shop itself never makes.
@@ -45,8 +50,7 @@ pub(crate) struct Shop {
 impl Shop {
     /// One that runs and that all is learned and generated of.
     pub(crate) async fn learned(name: &str) -> Self {
-        static OUTSIDE: Once = Once::new();
-        OUTSIDE.call_once(outside::serve);
+        outside::serve();
         let space = Space::new(name).await;
         // Longer than all takes: the test says when it is over.
         space.kubectl(&["annotate", "namespace", &space.name, &format!("{PERIOD}=1h")], "");
@@ -55,8 +59,11 @@ impl Shop {
         space.apply(include_str!("manifests/shop.yaml"));
         let port = space.kubectl(&["get", "service", "door", "-o", "jsonpath={.spec.ports[0].nodePort}"], "");
         let shop = Self { space, node: node(), door: port.parse().unwrap() };
-        shop.rolled_out();
+        shop.rolled_out().await;
         shop.load("learning").await;
+        // What a program does when it is told to end is learned when it ends.
+        shop.restart();
+        shop.rolled_out().await;
         shop.end_learning();
         for Workload { object, .. } in WORKLOADS {
             shop.space.learned(object).await;
@@ -77,11 +84,29 @@ impl Shop {
         self.space.kubectl(&["annotate", "--overwrite", "namespace", &self.space.name, &format!("{PERIOD}=1h")], "");
     }
 
-    /// Waits until every pod that should be is there and ready, and no other.
-    pub(crate) fn rolled_out(&self) {
+    /// Waits until every pod that should be is there and ready, and Services and names lead to them.
+    pub(crate) async fn rolled_out(&self) {
         for Workload { resource, .. } in WORKLOADS.iter().filter(|one| !one.resource.starts_with("cronjob")) {
             self.space.kubectl(&["rollout", "status", resource, "--timeout=180s"], "");
         }
+        self.until("the whole shop answers", || PATHS.iter().all(|path| outside::ask(self.node, self.door, path))).await;
+    }
+
+    /// Puts new pods in the place of all that run.
+    pub(crate) fn restart(&self) {
+        for Workload { resource, .. } in WORKLOADS.iter().filter(|one| !one.resource.starts_with("cronjob")) {
+            self.space.kubectl(&["rollout", "restart", resource], "");
+        }
+    }
+
+    /// Waits until this is so.
+    pub(crate) async fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let looking = async {
+            while !holds() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        assert!(tokio::time::timeout(DEADLINE, looking).await.is_ok(), "waited in vain until {what}");
     }
 
     /// Changes what a workload's pods are made of: a strategic-merge patch of their template.
@@ -93,13 +118,18 @@ impl Shop {
 
     /// Uses the shop in every way that there is; fails unless all is well. `round` is a name for this time.
     pub(crate) async fn load(&self, round: &str) {
-        for _ in 0..REQUESTS {
-            for path in ["/", "/api"] {
-                assert!(outside::ask(self.node, self.door, path), "{path} of web does not answer while {round}");
-            }
-        }
+        self.serve(round).await;
         for deployment in ["deployment/api", "deployment/metrics"] {
             self.space.kubectl(&[&["exec", deployment, "--"][..], &BY_HAND].concat(), "");
+        }
+    }
+
+    /// The same without what is done by hand.
+    pub(crate) async fn serve(&self, round: &str) {
+        for _ in 0..REQUESTS {
+            for path in PATHS {
+                assert!(outside::ask(self.node, self.door, path), "{path} of web does not answer while {round}");
+            }
         }
         let report = format!("report-{round}");
         self.space.kubectl(&["create", "job", &report, "--from=cronjob/report"], "");

@@ -5,6 +5,7 @@
 use std::{
     io::{Read, Write},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    sync::Once,
     thread,
     time::Duration,
 };
@@ -12,17 +13,20 @@ use std::{
 /// Where [`serve`] does.
 pub const PORT: u16 = 18080;
 /// For an answer over the cluster's edge.
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Serves HTTP outside the cluster, on every address of this machine, for as long as the test runs.
+/// Serves HTTP outside the cluster, on every address of this machine, for as long as the tests run.
 pub fn serve() {
-    let listener = TcpListener::bind(("::", PORT)).unwrap();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            // Who hangs up is asked again by nobody.
-            let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwell\n");
-        }
+    static SERVING: Once = Once::new();
+    SERVING.call_once(|| {
+        let listener = TcpListener::bind(("::", PORT)).unwrap();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                // Who hangs up is asked again by nobody.
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwell\n");
+            }
+        });
     });
 }
 

@@ -127,7 +127,8 @@ impl Matrix {
     /// What came of all tries of all pods at once: whether each was answered.
     fn probe(&self) -> BTreeMap<Try, bool> {
         thread::scope(|scope| {
-            let running: Vec<_> = probers().into_iter().map(|(space, name, ..)| scope.spawn(move || self.probe_from(space, name))).collect();
+            let running: Vec<_> =
+                probers().into_iter().map(|(space, name, ..)| scope.spawn(move || self.probe_from(space, name))).collect();
             running.into_iter().flat_map(|one| one.join().unwrap()).collect()
         })
     }
@@ -202,7 +203,12 @@ async fn the_enforcer_decides_as_the_evaluator_does() {
         let differing: Vec<_> = expected.iter().filter(|(one, allowed)| found.get(one) != Some(*allowed)).collect();
         assert!(differing.is_empty(), "the evaluator says otherwise of {differing:#?}\n{text}");
         assert_eq!(found.len(), expected.len());
-        let counted = |one: &Try| Denied { from: one.from, to: one.to, protocol: format!("{:?}", one.protocol).to_lowercase(), port: one.port.into() };
+        let counted = |one: &Try| Denied {
+            from: one.from,
+            to: one.to,
+            protocol: format!("{:?}", one.protocol).to_lowercase(),
+            port: one.port.into(),
+        };
         let should: BTreeSet<Denied> = expected.iter().filter(|(_, allowed)| !**allowed).map(|(one, _)| counted(one)).collect();
         assert_eq!(denied, should, "what was counted is not what was denied\n{text}");
 

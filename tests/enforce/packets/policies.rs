@@ -1,7 +1,5 @@
 //! The sample application under the policies that were generated from it.
 
-use std::time::Duration;
-
 use runtimemap_policy::network::{Directions, default_deny};
 use runtimemap_tests::space::{NEIGHBORHOOD, POD, kubectl};
 use serde_json::Value;
@@ -13,7 +11,6 @@ use crate::{
 
 /// Probes that have to get through while the load runs.
 const PROBES: u64 = 20;
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Takes the generated policies as the manual says, and closes the namespace.
 fn apply(shop: &Shop) {
@@ -47,16 +44,6 @@ fn is_refused(shop: &Shop, from: &str, address: &str, port: u16) -> bool {
     }
 }
 
-async fn until_probed(enforcer: &Enforcer, more: u64) {
-    let wanted = enforcer.counts().node + more;
-    let probed = async {
-        while enforcer.counts().node < wanted {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    assert!(tokio::time::timeout(DEADLINE, probed).await.is_ok(), "the kubelet's probes do not come through: {:?}", enforcer.counts());
-}
-
 #[tokio::test]
 async fn t5_the_application_runs_on_under_its_own_policies_and_what_was_never_seen_is_denied() {
     let shop = Shop::learned("packets").await;
@@ -68,7 +55,8 @@ async fn t5_the_application_runs_on_under_its_own_policies_and_what_was_never_se
     assert_eq!(before.denied, [].into(), "denied before anything was done");
 
     shop.load("enforced").await;
-    until_probed(&enforcer, PROBES).await;
+    let probed = enforcer.counts().node + PROBES;
+    shop.until("the kubelet's probes come through", || enforcer.counts().node >= probed).await;
     let after = enforcer.counts();
     let (flows, probes) = (after.opened - before.opened, after.node - before.node);
     eprintln!(
@@ -96,15 +84,16 @@ async fn t5_the_application_runs_on_under_its_own_policies_and_what_was_never_se
     let stands = |pod: &Value| pod["status"]["phase"] == "Running";
     let pod = stranger.until(POD, "stranger", "runs", stands).await;
     enforcer.caught_up().await;
-    let said = stranger.kubectl(&["exec", "stranger", "--", "/bin/sh", "-c", &format!("nc -w 30 {redis} 6379 </dev/null 2>&1 || true")], "");
+    let said =
+        stranger.kubectl(&["exec", "stranger", "--", "/bin/sh", "-c", &format!("nc -w 30 {redis} 6379 </dev/null 2>&1 || true")], "");
     assert!(said.contains("refused"), "{said}");
     let from = pod["status"]["podIP"].as_str().unwrap().parse().unwrap();
     let strange = Denied { from, to: redis.parse().unwrap(), protocol: "tcp".to_owned(), port: 6379 };
     assert_eq!(enforcer.counts().denied, [(planted, 1), (strange, 1)].into());
 
     // New ReplicaSets, new pods, new addresses.
-    shop.space.kubectl(&["rollout", "restart", "deployment/web", "deployment/api", "deployment/redis"], "");
-    shop.rolled_out();
+    shop.restart();
+    shop.rolled_out().await;
     enforcer.caught_up().await;
     let before = enforcer.counts();
     shop.load("rolled-out").await;

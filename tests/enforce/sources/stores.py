@@ -5,18 +5,17 @@ import struct
 
 
 def postgres():
-    """Logs in and asks for one row."""
+    """Logs in and writes one record, to the disk: when it is written otherwise is a matter of time."""
     with socket.create_connection(("postgres", 5432), 30) as connection:
-        stream = connection.makefile("rwb")
+        stream = connection.makefile("rwb", buffering=0)
         words = b"user\0postgres\0database\0postgres\0\0"
         stream.write(struct.pack("!ii", 8 + len(words), 196608) + words)
-        query = b"select 1\0"
+        query = b"select pg_logical_emit_message(true, 'shop', 'visit'); checkpoint\0"
         for message in (b"", b"Q" + struct.pack("!i", 4 + len(query)) + query):
             stream.write(message)
-            stream.flush()
             while (kind := stream.read(1)) != b"Z":
                 if kind in (b"", b"E"):
-                    raise SystemExit("postgres refuses")
+                    raise SystemExit(f"postgres refuses: {connection.recv(512)}")
                 stream.read(struct.unpack("!i", stream.read(4))[0] - 4)
             stream.read(5)
 
