@@ -24,6 +24,7 @@ pub struct Advice {
 pub fn advise(profile: &ApplicationProfile) -> Advice {
     let spec = &profile.spec;
     let mut notes = Notes::default();
+    notes.sandboxed(profile.status.as_ref());
     let mut volumes = Vec::new();
     let mut list = |containers: &[ContainerProfile], notes: &mut Notes| -> Vec<Value> {
         containers.iter().map(|one| container(one, &mut volumes, notes)).collect()

@@ -12,3 +12,4 @@ mod enforcer;
 mod packets;
 mod seccomp;
 mod shop;
+mod since;

@@ -89,6 +89,7 @@ impl Shop {
         for Workload { resource, .. } in WORKLOADS.iter().filter(|one| !one.resource.starts_with("cronjob")) {
             self.space.kubectl(&["rollout", "status", resource, "--timeout=180s"], "");
         }
+        self.until("those before them are gone", || self.pods().iter().all(|pod| pod["metadata"]["deletionTimestamp"].is_null())).await;
         self.until("the whole shop answers", || PATHS.iter().all(|path| outside::ask(self.node, self.door, path))).await;
     }
 
@@ -138,9 +139,14 @@ impl Shop {
         assert_eq!(job["status"]["succeeded"], 1, "{}", self.space.kubectl(&["logs", &format!("job/{report}")], ""));
     }
 
+    /// Pods of all workloads that go on running.
+    fn pods(&self) -> Vec<Value> {
+        let list: Value = serde_json::from_str(&self.space.kubectl(&["get", "pods", "-l", "app!=report", "-o", "json"], "")).unwrap();
+        list["items"].as_array().unwrap().clone()
+    }
+
     /// Every pod that runs, with when it became ready: what stays the same while all probes succeed.
     pub(crate) fn ready(&self) -> BTreeMap<String, String> {
-        let list: Value = serde_json::from_str(&self.space.kubectl(&["get", "pods", "-l", "app!=report", "-o", "json"], "")).unwrap();
         let of = |pod: &Value| {
             let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
             let ready = conditions.iter().find(|one| one["type"] == "Ready").cloned().unwrap_or_default();
@@ -148,7 +154,7 @@ impl Shop {
             let state = format!("{} since {}, {restarts} restarts", ready["status"], ready["lastTransitionTime"]);
             (pod["metadata"]["name"].as_str().unwrap().to_owned(), state)
         };
-        list["items"].as_array().unwrap().iter().map(of).collect()
+        self.pods().iter().map(of).collect()
     }
 
     /// The same, once every one of them is ready and none was started again.
