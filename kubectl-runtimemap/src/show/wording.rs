@@ -48,7 +48,8 @@ pub(crate) fn warnings(map: &Map) -> Vec<String> {
 /// What was generated, with what is said of it.
 fn generated(map: &Map) -> impl Iterator<Item = (&'static str, &[Condition])> {
     let policy = map.policy.as_ref().and_then(|object| object.status.as_ref()).map(|status| ("the network policy", &status.conditions[..]));
-    let filters = map.seccomp.as_ref().and_then(|object| object.status.as_ref()).map(|status| ("the seccomp profile", &status.conditions[..]));
+    let filters =
+        map.seccomp.as_ref().and_then(|object| object.status.as_ref()).map(|status| ("the seccomp profile", &status.conditions[..]));
     policy.into_iter().chain(filters)
 }
 
