@@ -134,6 +134,11 @@ e2e: build ## not yet part of make test: a real Kubernetes node, runtimemap on i
 	$(needs_root)
 	@tests/e2e/run.sh $(ONLY)
 
+.PHONY: enforce
+enforce: build ## part: a sample application on a real node under the policies made from it: 0 denials, planted ones are seen (root); ONLY=seccomp chooses by name
+	$(needs_root)
+	@tests/enforce/run.sh $(ONLY)
+
 .PHONY: measure
 measure: ## write down what the installed runc needs under a filter (root); RUNTIMEMAP_RUNTIME names another runtime
 	$(needs_root)

@@ -48,9 +48,11 @@ pub const PEERS_UNRESOLVED: &str = "PeersUnresolved";
 pub const REDIRECTED: &str = "Redirected";
 /// True when a node went away while the workload was being learned on it.
 pub const NODE_LOST: &str = "NodeLost";
+/// True when a pod of it runs in a sandbox or a virtual machine (gVisor, Kata), where this node's kernel does not run its system calls.
+pub const SANDBOXED: &str = "Sandboxed";
 /// True when revisions came faster than they can be told apart, and are taken for one.
 pub const REVISIONS_FOLDED: &str = "RevisionsFolded";
-/// False when a generated object is kept but no longer brought up to date.
+/// False when a generated object is older than what was learned since, or no longer brought up to date.
 pub const CURRENT: &str = "Current";
 
 /// Reasons given with the conditions above.
@@ -59,6 +61,8 @@ pub mod reason {
     pub const ARMED_BEFORE_START: &str = "ArmedBeforeStart";
     /// The container ran before the recorder did.
     pub const ALREADY_RUNNING: &str = "AlreadyRunning";
+    /// The pod's RuntimeClass says so.
+    pub const RUNTIME_CLASS: &str = "RuntimeClass";
     /// At least one loss counter is not zero.
     pub const LOSSES_COUNTED: &str = "LossesCounted";
     /// All loss counters are zero.
@@ -89,6 +93,8 @@ pub mod reason {
     pub const TOO_MANY_REVISIONS: &str = "TooManyRevisions";
     /// The object is what the profile gave when it was last completed.
     pub const MADE_AT_COMPLETION: &str = "MadeAtCompletion";
+    /// More was learned since, and the object is made anew when that is complete.
+    pub const LEARNED_SINCE: &str = "LearnedSince";
     /// The settings do not ask for this object any more.
     pub const SWITCHED_OFF: &str = "SwitchedOff";
     /// No list was over its budget.

@@ -45,6 +45,7 @@ pub fn generate(neighborhood: &NetworkNeighborhood, options: &Options) -> Genera
     let namespace = neighborhood.metadata.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let title = neighborhood.metadata.name.as_deref().unwrap_or("workload");
     let mut notes = Notes::default();
+    notes.sandboxed(neighborhood.status.as_ref());
     let mut rules = Rules::new(&namespace, options);
     let mut seen = Seen::default();
     let ephemeral = spec.ephemeral_containers.iter().filter(|_| options.ephemeral);

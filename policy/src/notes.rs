@@ -1,5 +1,7 @@
 //! Notes for a reviewer, within what the objects can hold.
 
+use runtimemap_crds::{ProfileStatus, condition};
+
 /// Notes that an object holds.
 const NOTES: usize = 500;
 /// Characters of one note.
@@ -15,6 +17,14 @@ impl Notes {
         let note = shortened(note.into());
         if !self.0.contains(&note) {
             self.0.push(note);
+        }
+    }
+
+    /// Says if a pod was in a sandbox: then nothing here is about what ran in it.
+    pub(crate) fn sandboxed(&mut self, status: Option<&ProfileStatus>) {
+        let conditions = status.iter().flat_map(|status| &status.conditions);
+        for condition in conditions.filter(|condition| condition.type_ == condition::SANDBOXED && condition.status == "True") {
+            self.add(format!("made of what a sandbox did, not of what ran in it, and of no use there: {}", condition.message));
         }
     }
 

@@ -70,6 +70,7 @@ impl Default for Options {
 pub fn generate(profile: &ApplicationProfile, options: &Options) -> SeccompProfile {
     let spec = &profile.spec;
     let mut notes = Notes::default();
+    notes.sandboxed(profile.status.as_ref());
     explain::workload(&mut notes, spec, options);
     let mut filters = SeccompProfileSpec { workload: spec.workload.clone(), ..SeccompProfileSpec::default() };
     for container in spec.init_containers.iter().chain(&spec.containers) {

@@ -37,6 +37,7 @@ pub struct Known {
 pub fn advise(profile: &ApplicationProfile, known: &Known) -> Advice {
     let spec = &profile.spec;
     let mut notes = Notes::default();
+    notes.sandboxed(profile.status.as_ref());
     let mut volumes = Vec::new();
     let mut list = |containers: &[ContainerProfile], notes: &mut Notes| -> Vec<Value> {
         containers.iter().map(|one| container(one, known, &mut volumes, notes)).collect()

@@ -4,8 +4,17 @@
 
 use std::{collections::BTreeMap, process::Command};
 
-use runtimemap_crds::{ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, OciSeccomp, Origin};
-use runtimemap_policy::seccomp::{Options, PAUSE, filter, generate};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use runtimemap_crds::{
+    ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, NetworkNeighborhood, NetworkNeighborhoodSpec, OciSeccomp,
+    Origin, ProfileStatus,
+    condition::{SANDBOXED, condition, reason},
+};
+use runtimemap_policy::{
+    network,
+    seccomp::{Options, PAUSE, filter, generate},
+    security_context::advise,
+};
 
 fn container(calls: &[&str]) -> ContainerProfile {
     ContainerProfile {
@@ -159,4 +168,22 @@ fn s7_libseccomp_knows_every_name() {
         });
         assert!(known, "libseccomp does not know {name}");
     }
+}
+
+#[test]
+fn s9_what_was_made_of_a_sandbox_is_said_to_be_of_no_use() {
+    let notes = |sandboxed: bool| {
+        let told = condition(SANDBOXED, sandboxed, reason::RUNTIME_CLASS, "web-1 has gvisor", Time(Timestamp::UNIX_EPOCH));
+        let status = Some(ProfileStatus { conditions: vec![told], ..ProfileStatus::default() });
+        let spec = ApplicationProfileSpec { containers: vec![container(&["read"])], ..ApplicationProfileSpec::default() };
+        let mut profile = ApplicationProfile::new("deployment-web", spec);
+        profile.status.clone_from(&status);
+        let mut neighborhood = NetworkNeighborhood::new("deployment-web", NetworkNeighborhoodSpec::default());
+        neighborhood.status = status;
+        let policy = network::generate(&neighborhood, &network::Options::default()).status.notes;
+        [generate(&profile, &Options::default()).status.unwrap().notes, policy, advise(&profile).notes]
+    };
+    let said = |notes: &[String]| notes.iter().any(|note| note.contains("web-1 has gvisor") && note.contains("of no use"));
+    assert!(notes(true).iter().all(|notes| said(notes)));
+    assert!(!notes(false).iter().any(|notes| said(notes)));
 }

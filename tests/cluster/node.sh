@@ -8,8 +8,10 @@
 # load  STATE ARCHIVE…: images (see image.sh) for the node, for pods with imagePullPolicy Never.
 # stop  STATE NAME…: ends programs of the cluster, say the apiserver; start STATE NAME… runs them again as they were.
 #
-# api and up print lines NAME=VALUE: KUBECONFIG, of an administrator; AUDIT, the API server's audit log; STATE; CONTAINERD, MANIFESTS, NETWORK
-# and OUTSIDE of a whole node: its socket, its static pods, its network namespace, and the address of this machine, which is a host outside the cluster.
+# api and up print lines NAME=VALUE: KUBECONFIG, of an administrator; AUDIT, the API server's audit log; STATE; CONTAINERD, MANIFESTS, NETWORK,
+# OUTSIDE and SECCOMP of a whole node: its socket, its static pods, its network namespace, the address of this machine, which is a host
+# outside the cluster, and the folder below which the kubelet looks for seccomp profiles. There the handler "logging" (of a RuntimeClass)
+# is a runc that can log what a filter refuses.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
@@ -63,7 +65,9 @@ up() {
     unused
     [ "$(id -u)" = 0 ] || die "a node's containers and networks need root: run it as root, or leave it out: make test WITHOUT=e2e"
     programs=$("$here/build.sh")
-    # shellcheck disable=SC2034 # the parts use it
+    # shellcheck disable=SC2034 # the parts use them
+    runtime=$("$here/runtime.sh")
+    # shellcheck disable=SC2034
     server=https://$node4:6443
     taken || { echo "cluster: waiting for the node of $(cat "$lock/state")" >&2; until taken; do read -r -t 1 _ <> <(:) || true; done; }
     trap 'down' EXIT
@@ -86,6 +90,7 @@ up() {
     echo "MANIFESTS=$state/manifests"
     echo "NETWORK=/run/netns/$namespace"
     echo "OUTSIDE=$outside4"
+    echo "SECCOMP=$state/kubelet/seccomp"
 }
 
 # Takes the only node, also from one whose state was removed without down.

@@ -29,6 +29,11 @@ state = "$run/containerd"
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
+  # For pods of a RuntimeClass with this handler.
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.logging]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.logging.options]
+      BinaryName = "$runtime"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "$state/cni"

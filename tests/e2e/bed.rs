@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::Path, process::Command, time::Duration};
 
-use crate::space::{kubectl, wait_until};
+use runtimemap_tests::space::{kubectl, wait_until};
 
 /// Namespace of the product.
 pub(crate) const SYSTEM: &str = "runtimemap";

@@ -1,6 +1,8 @@
 //! The containers of a pod, each by itself, and what came into one from outside.
 
-use crate::space::{POD, PROFILE, Space};
+use runtimemap_tests::space::{POD, PROFILE, Space};
+
+use crate::snapshot::assert_learned;
 
 #[tokio::test]
 async fn every_container_of_a_pod_has_a_part_of_its_own_and_what_enters_it_is_told_apart() {
@@ -27,7 +29,7 @@ async fn every_container_of_a_pod_has_a_part_of_its_own_and_what_enters_it_is_to
         "",
     );
     assert_eq!(space.kubectl(&["exec", "probed", "--", "/usr/sbin/nginx", "-t", "-q"], ""), "");
-    space.assert_learned(&["pod-many", "pod-probed"]).await;
+    assert_learned(&space, &["pod-many", "pod-probed"]).await;
     // It runs for a moment at a time, and its learning period only then.
     let ran = |profile: &serde_json::Value| profile["spec"]["containers"][0]["execs"][0]["args"] == serde_json::json!(["/acts"]);
     space.until(PROFILE, "pod-crashing", "shows what it runs", ran).await;

@@ -1,6 +1,8 @@
 //! One workload of each kind that runs pods: whose the map is, and that it goes with its workload.
 
-use crate::space::{NEIGHBORHOOD, PROFILE, Space};
+use runtimemap_tests::space::{NEIGHBORHOOD, PROFILE, Space};
+
+use crate::snapshot::assert_learned;
 
 #[tokio::test]
 async fn a_map_is_of_the_highest_controller_of_a_known_kind() {
@@ -18,7 +20,7 @@ async fn a_map_is_of_the_highest_controller_of_a_known_kind() {
         "pod-bare",
         "pod-unlabelled",
     ];
-    space.assert_learned(&names).await;
+    assert_learned(&space, &names).await;
     // Deleting the workload deletes its map.
     space.kubectl(&["delete", "deployment/web", "pod/bare", "--wait=false"], "");
     for name in ["deployment-web", "pod-bare"] {

@@ -4,7 +4,7 @@ use std::env;
 
 use serde_json::{Value, json};
 
-use crate::space::{NEIGHBORHOOD, PROFILE, Space, kubectl};
+use runtimemap_tests::space::{NEIGHBORHOOD, PROFILE, Space, kubectl};
 
 const DEPLOYMENT: (&str, &str, &str, &str) = ("apps", "v1", "Deployment", "deployments");
 
@@ -156,15 +156,15 @@ async fn a_workload_keeps_its_name_however_odd_it_is() {
 #[tokio::test]
 async fn s9_a_pod_that_may_run_in_a_sandbox_is_said_to_be_one() {
     let space = Space::new("sandboxed").await;
-    let class = json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "e2e-sandbox"}, "handler": "runc"});
+    let class = json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "e2e-gvisor"}, "handler": "runc"});
     space.apply(&class.to_string());
-    space.apply(&include_str!("manifests/first.yaml").replace("spec:", "spec:\n  runtimeClassName: e2e-sandbox"));
+    space.apply(&include_str!("manifests/first.yaml").replace("spec:", "spec:\n  runtimeClassName: e2e-gvisor"));
     let [profile, _] = space.learned("pod-first").await;
     let conditions = profile["status"]["conditions"].as_array().unwrap();
     let sandboxed = conditions.iter().find(|condition| condition["type"] == "Sandboxed").unwrap_or_else(|| panic!("{conditions:?}"));
     assert_eq!((&sandboxed["status"], &sandboxed["reason"]), (&json!("True"), &json!("RuntimeClass")));
-    assert!(sandboxed["message"].as_str().unwrap().contains("e2e-sandbox"), "{sandboxed}");
-    kubectl(&["delete", "runtimeclass", "e2e-sandbox"], "");
+    assert!(sandboxed["message"].as_str().unwrap().contains("e2e-gvisor"), "{sandboxed}");
+    kubectl(&["delete", "runtimeclass", "e2e-gvisor"], "");
 }
 
 #[tokio::test]

@@ -13,4 +13,4 @@ mod manual;
 mod network;
 mod normal;
 mod short;
-mod space;
+mod snapshot;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::space::{NEIGHBORHOOD, POLICY, PROFILE, SECCOMP, Space};
+use runtimemap_tests::space::{NEIGHBORHOOD, POLICY, PROFILE, SECCOMP, Space};
 
 /// What a shell prints for a line of the manual.
 fn typed(line: &str) -> String {

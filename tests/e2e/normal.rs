@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::space::{Space, kubectl};
+use runtimemap_tests::space::{Space, kubectl};
 
 /// Fields of metadata that the API server fills in.
 const SERVER: [&str; 5] = ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"];

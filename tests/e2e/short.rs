@@ -1,6 +1,8 @@
 //! Containers that live for a moment.
 
-use crate::{acts, space::Space};
+use runtimemap_tests::space::Space;
+
+use crate::{acts, snapshot::assert_learned};
 
 #[tokio::test]
 async fn every_act_of_a_job_that_lives_for_a_moment_is_in_its_profile() {
@@ -8,5 +10,5 @@ async fn every_act_of_a_job_that_lives_for_a_moment_is_in_its_profile() {
     space.apply(include_str!("manifests/short.yaml"));
     let [profile, neighborhood] = space.learned("job-blink").await;
     acts::assert_complete(&profile, &neighborhood, &["/acts", "5", "192.0.2.1"]);
-    space.assert_learned(&["job-blink"]).await;
+    assert_learned(&space, &["job-blink"]).await;
 }

@@ -1,6 +1,6 @@
 //! Words that several parts use.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use runtimemap_crds::{LossCause, Origin, condition};
 
 use crate::map::Map;
@@ -14,6 +14,11 @@ pub(crate) fn warnings(map: &Map) -> Vec<String> {
             warnings.push((severity, text));
         }
     };
+    for (what, conditions) in generated(map) {
+        for condition in conditions.iter().filter(|condition| condition::severity(condition) > 0) {
+            add(condition::severity(condition), format!("{what} is not current: {}", condition.message));
+        }
+    }
     let has_losses = map.statuses().any(|status| !status.losses.is_empty());
     for status in map.statuses() {
         for condition in &status.conditions {
@@ -38,6 +43,14 @@ pub(crate) fn warnings(map: &Map) -> Vec<String> {
     }
     warnings.sort_by_key(|(severity, _)| u8::MAX - severity);
     warnings.into_iter().map(|(_, text)| text).collect()
+}
+
+/// What was generated, with what is said of it.
+fn generated(map: &Map) -> impl Iterator<Item = (&'static str, &[Condition])> {
+    let policy = map.policy.as_ref().and_then(|object| object.status.as_ref()).map(|status| ("the network policy", &status.conditions[..]));
+    let filters =
+        map.seccomp.as_ref().and_then(|object| object.status.as_ref()).map(|status| ("the seccomp profile", &status.conditions[..]));
+    policy.into_iter().chain(filters)
 }
 
 fn cause(cause: LossCause) -> &'static str {
@@ -125,5 +138,28 @@ mod tests {
         assert_eq!(list(names, None), "alpha, beta, gamma, delta");
         assert_eq!(list(names, Some(12)), "alpha, beta, +2");
         assert_eq!(list(["a-name-much-longer-than-the-cell", "b"], Some(8)), "a-na…ell, +1");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+    use runtimemap_crds::{
+        GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus,
+        condition::{CURRENT, condition, reason},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_generated_object_that_is_older_than_what_was_learned_since_is_warned_of() {
+        let warned = |current: bool| {
+            let told = condition(CURRENT, current, reason::LEARNED_SINCE, "more was learned", Time(Timestamp::UNIX_EPOCH));
+            let mut policy = GeneratedNetworkPolicy::new("deployment-web", Default::default());
+            policy.status = Some(GeneratedNetworkPolicyStatus { conditions: vec![told], ..GeneratedNetworkPolicyStatus::default() });
+            warnings(&Map { policy: Some(Box::new(policy)), ..Map::default() })
+        };
+        assert_eq!(warned(false), ["the network policy is not current: more was learned"]);
+        assert!(warned(true).is_empty());
     }
 }

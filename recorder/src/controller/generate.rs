@@ -1,6 +1,9 @@
 //! Policies made of complete profiles, where the settings ask for them.
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta},
+    jiff::Timestamp,
+};
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, Patch, PatchParams},
@@ -24,6 +27,8 @@ const CONTENT: &str = "runtimemap.io/content-hash";
 pub(super) enum Occasion {
     /// The settings may have changed: what is there stays as it is, but for being current or not.
     Settings,
+    /// More was learned: what is there stays as it is, and says if it lacks that.
+    Learned,
     /// A revision is complete.
     Completed,
 }
@@ -87,12 +92,12 @@ async fn bring(client: &Client, workload: &Workload, product: &Product, occasion
     if !wanted {
         let Some(old) = old.filter(|_| was_current) else { return Ok(false) };
         let message = "no longer asked for by the settings; kept as it was when it was last made";
-        let mut status = old.data.get("status").cloned().unwrap_or_default();
-        status["conditions"] = json!([condition(CURRENT, false, reason::SWITCHED_OFF, message, time(Timestamp::now()))]);
-        let version = old.metadata.resource_version.as_ref();
-        let object = json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "metadata": head(version), "status": status});
-        api.patch_status(&name, &parameters, &Patch::Apply(object)).await?;
-        return Ok(true);
+        return outdate(&api, kind, old, reason::SWITCHED_OFF, message).await;
+    }
+    if occasion == Occasion::Learned {
+        let Some(old) = old.filter(|old| was_current && lacks(old, spec)) else { return Ok(false) };
+        let message = "more was learned since it was made; it is made anew when that is complete";
+        return outdate(&api, kind, old, reason::LEARNED_SINCE, message).await;
     }
     let hash = digest(&json!([spec, status]).to_string());
     let same = old.as_ref().and_then(|old| old.metadata.annotations.as_ref()?.get(CONTENT)).is_some_and(|known| *known == hash);
@@ -115,6 +120,23 @@ async fn bring(client: &Client, workload: &Workload, product: &Product, occasion
     let object = json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "metadata": head(version), "status": status});
     api.patch_status(&name, &parameters, &Patch::Apply(object)).await?;
     Ok(true)
+}
+
+/// Says of an object that it is not current.
+async fn outdate(api: &Api<DynamicObject>, kind: &str, old: DynamicObject, why: &str, message: &str) -> Result<bool, kube::Error> {
+    let DynamicObject { metadata: ObjectMeta { name, namespace, resource_version, .. }, data, .. } = old;
+    let mut status = data.get("status").cloned().unwrap_or_default();
+    status["conditions"] = json!([condition(CURRENT, false, why, message, time(Timestamp::now()))]);
+    let head = json!({"name": name, "namespace": namespace, "resourceVersion": resource_version});
+    let object = json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "metadata": head, "status": status});
+    let parameters = PatchParams::apply(store::MANAGER).force();
+    api.patch_status(&name.unwrap_or_default(), &parameters, &Patch::Apply(object)).await?;
+    Ok(true)
+}
+
+/// Whether something else would be generated now.
+fn lacks(object: &DynamicObject, spec: &Value) -> bool {
+    object.data.get("spec") != Some(spec)
 }
 
 fn current(object: &DynamicObject) -> Option<Condition> {

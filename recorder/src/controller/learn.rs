@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use runtimemap_crds::{
     ApplicationProfileSpec, Attribution, ContainerDirective, ContainerNeighborhood, ContainerProfile, Loss, LossCause, MailVerdict, Merge,
     NetworkNeighborhoodSpec, NodeObservationSpec, ObservedContainer, Origin, PeerClass, PeerType, ProfileStatus,
-    condition::{PEERS_UNRESOLVED, condition, reason},
+    condition::{PEERS_UNRESOLVED, SANDBOXED, condition, reason},
 };
 
 use super::{
@@ -238,6 +238,13 @@ fn one(
     if !unresolved.is_empty() {
         let message = format!("addresses of the cluster that belong to no pod that is known: {}", unresolved.join(", "));
         status.conditions.push(condition(PEERS_UNRESOLVED, true, reason::NO_POD_OF_THAT_ADDRESS, message, time(wall)));
+    }
+    if let Some((pod, class)) = pod.and_then(|pod| Some((&pod.name, pod.sandbox.as_ref()?))) {
+        let message = format!(
+            "the pod {pod} has the RuntimeClass {class}: what is recorded is its sandbox or virtual machine; what runs inside, this node's \
+             kernel does not see"
+        );
+        status.conditions.push(condition(SANDBOXED, true, reason::RUNTIME_CLASS, message, time(wall)));
     }
     let mut addition = Addition {
         workload: workload.clone(),

@@ -15,6 +15,9 @@ const CONFIG_HASH: &str = "kubernetes.io/config.hash";
 /// Annotation that says where a pod was read from; `api` for all that are not static.
 const CONFIG_SOURCE: &str = "kubernetes.io/config.source";
 
+/// What RuntimeClasses of sandboxes and virtual machines are called by.
+const SANDBOXES: [&str; 3] = ["gvisor", "kata", "runsc"];
+
 /// Which list of a pod's spec a container is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
@@ -77,6 +80,8 @@ pub(super) struct Pod {
     pub(super) running: bool,
     /// The kubelet says that it is ready.
     pub(super) ready: bool,
+    /// Its RuntimeClass, if that is one of a sandbox or a virtual machine: what it does there, no node's kernel sees.
+    pub(super) sandbox: Option<String>,
     /// Hash of its containers as they were admitted.
     pub(super) template: String,
     /// Names of its ports, by number.
@@ -98,6 +103,7 @@ impl Pod {
         let spec = pod.spec.unwrap_or_default();
         let status = pod.status.unwrap_or_default();
         let (template, running, ready) = (template(&spec), is_running(&status), is_ready(&status));
+        let sandbox = sandbox(&spec);
         let finished = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
         let ended = finished.then(|| last_end(&status)).flatten();
         let all = || spec.containers.iter().chain(spec.init_containers.iter().flatten());
@@ -134,6 +140,7 @@ impl Pod {
             ended,
             running,
             ready,
+            sandbox,
             template,
             ports,
             commands,
@@ -200,6 +207,14 @@ fn template(spec: &PodSpec) -> String {
     let main: Vec<_> = spec.containers.iter().map(container).collect();
     let init: Vec<_> = spec.init_containers.iter().flatten().map(container).collect();
     digest(&json!([main, init, spec.security_context]).to_string())
+}
+
+/// A RuntimeClass that is called like a sandbox, or that takes room for one: a runtime that only makes containers has no overhead.
+fn sandbox(spec: &PodSpec) -> Option<String> {
+    let class = spec.runtime_class_name.as_ref()?;
+    let is_called_so = SANDBOXES.iter().any(|name| class.to_lowercase().contains(name));
+    let takes_room = spec.overhead.as_ref().is_some_and(|overhead| !overhead.is_empty());
+    (is_called_so || takes_room).then(|| class.clone())
 }
 
 /// An image by digest is always the same.
@@ -298,6 +313,21 @@ mod tests {
         ] {
             assert_ne!(first, template(web(other.clone())), "{other}");
         }
+    }
+
+    #[test]
+    fn s9_a_sandbox_is_known_by_its_runtime_class() {
+        let pod = |spec: serde_json::Value| {
+            let pod = json!({"metadata": {"uid": "u", "name": "x", "namespace": "y"}, "spec": spec});
+            Pod::of(serde_json::from_value(pod).unwrap()).unwrap().sandbox
+        };
+        for class in ["gvisor", "Kata-qemu", "runsc-kvm"] {
+            assert_eq!(pod(json!({"containers": [], "runtimeClassName": class})).as_deref(), Some(class));
+        }
+        let room = json!({"memory": "120Mi"});
+        assert_eq!(pod(json!({"containers": [], "runtimeClassName": "vm", "overhead": room})).as_deref(), Some("vm"));
+        assert_eq!(pod(json!({"containers": [], "runtimeClassName": "nvidia"})), None);
+        assert_eq!(pod(json!({"containers": []})), None);
     }
 
     #[test]

@@ -209,7 +209,8 @@ impl Controller {
                     self.owners.clear();
                     self.unplaced.extend(self.index.pods().map(|pod| (pod.uid.clone(), pod.clone())));
                 }
-                self.due.extend(self.workloads.tracked.keys().map(|key| (key.clone(), Occasion::Settings)));
+                let keys: Vec<Key> = self.workloads.tracked.keys().cloned().collect();
+                keys.into_iter().for_each(|key| self.owe(key, Occasion::Settings));
                 self.refused.clear();
                 say("settings taken");
             }
@@ -301,11 +302,17 @@ impl Controller {
                     let note =
                         format!("revision {id} is learned{}", if silent.is_empty() { "" } else { ", but not every replica was seen" });
                     self.announcer.about(&workload, "ProfileComplete", note, false).await;
-                    self.due.insert(key.clone(), Occasion::Completed);
+                    self.owe(key.clone(), Occasion::Completed);
                 }
                 Ok(())
             }
         }
+    }
+
+    /// Has a workload's generated objects looked at; of two occasions the greater one stands.
+    fn owe(&mut self, key: Key, occasion: Occasion) {
+        let due = self.due.entry(key).or_insert(occasion);
+        *due = (*due).max(occasion);
     }
 
     /// Brings generated objects up to date.
@@ -324,7 +331,7 @@ impl Controller {
                 Err(kube::Error::Api(status)) if mail::is_ending(&status) => {}
                 Err(error) => {
                     say(&format!("failed to generate policies of {}/{}: {error}; trying again", key.0, key.1));
-                    self.due.insert(key, occasion);
+                    self.owe(key, occasion);
                 }
             }
         }
@@ -334,7 +341,7 @@ impl Controller {
     async fn rebuild(&mut self, what: &str, key: Key) {
         let Some(tracked) = self.workloads.tracked.get(&key) else { return };
         if what == "generatednetworkpolicies" || what == "seccompprofiles" {
-            self.due.insert(key, Occasion::Completed);
+            self.owe(key, Occasion::Completed);
             return;
         }
         let workload = tracked.workload.clone();

@@ -3,13 +3,11 @@
 use std::io::Write;
 
 use runtimemap_recorder::mailbox::{self, Letter};
+use runtimemap_tests::space::{PROFILE, Space, kubectl, try_kubectl};
 use serde_json::{Value, json};
 
 use super::second::SecondNode;
-use crate::{
-    bed::SYSTEM,
-    space::{PROFILE, Space, kubectl, try_kubectl},
-};
+use crate::bed::SYSTEM;
 
 /// A kubeconfig that knows the API server and nobody's keys.
 fn nobody() -> tempfile::NamedTempFile {

@@ -1,12 +1,12 @@
 //! Parts of the product killed, frozen or cut off while a known workload runs: nothing of what it does is missing.
 
+use runtimemap_tests::space::{PROFILE, Space, kubectl, try_kubectl, wait_until};
 use serde_json::Value;
 
 use crate::{
     acts,
     bed::{Bed, OUTAGE, SYSTEM, kill, parts, process, signal},
     normal::Names,
-    space::{PROFILE, Space, kubectl, wait_until},
 };
 
 const KILLS: usize = 20;
@@ -73,7 +73,7 @@ async fn r19_twenty_kills_of_agent_and_controllers_and_two_minutes_without_api_s
         signal(acts, ACT);
     }
     bed.start("apiserver");
-    wait_until("the API server", || crate::space::try_kubectl(&["get", "--raw", "/readyz"], "").0.then_some(())).await;
+    wait_until("the API server", || try_kubectl(&["get", "--raw", "/readyz"], "").0.then_some(())).await;
     assert_eq!(complete(&space).await, undisturbed);
     eprintln!("FIGURE {} s without an API server: 40 acts of 40, nothing lost", OUTAGE.as_secs());
 }

@@ -1,11 +1,9 @@
 //! A second node, which no kubelet runs.
 
+use runtimemap_tests::space::{POD, Space, kubectl};
 use serde_json::{Value, json};
 
-use crate::{
-    bed::SYSTEM,
-    space::{POD, Space, kubectl},
-};
+use crate::bed::SYSTEM;
 
 /// Name of it.
 pub(super) const NAME: &str = "node2";

@@ -2,12 +2,13 @@
 
 use std::{path::Path, process::Command};
 
+use runtimemap_tests::space::{NEIGHBORHOOD, POLICY, PROFILE, SECCOMP, Space, kubectl, try_kubectl, wait_until};
 use serde_json::{Value, json};
 
 use super::second::{self, SecondNode};
 use crate::{
     bed::{Bed, SYSTEM, parts},
-    space::{NEIGHBORHOOD, POLICY, PROFILE, SECCOMP, Space, kubectl, try_kubectl, wait_until},
+    snapshot::assert_learned,
 };
 
 /// Settings of the suite, with some changed; as they were when dropped.
@@ -30,7 +31,7 @@ impl Drop for Settings {
 
 /// Whether the chart took them.
 fn install(changed: &[&str]) -> bool {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/install.sh");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bed/install.sh");
     Command::new(script).args(changed).status().unwrap().success()
 }
 
@@ -105,7 +106,7 @@ async fn what_ran_while_it_was_off_is_learned_from_what_still_shows_once_it_is_o
     space.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"], "");
     assert_eq!(space.kubectl(&["get", "applicationprofiles", "-o", "name"], ""), "");
     drop(settings);
-    space.assert_learned(&["deployment-web"]).await;
+    assert_learned(&space, &["deployment-web"]).await;
 }
 
 #[tokio::test]

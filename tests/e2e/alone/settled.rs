@@ -3,12 +3,10 @@
 use std::{process::Command, time::Duration};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use runtimemap_tests::space::{PROFILE, Space, kubectl, wait_until};
 use serde_json::Value;
 
-use crate::{
-    bed::{Bed, SYSTEM},
-    space::{PROFILE, Space, kubectl, wait_until},
-};
+use crate::bed::{Bed, SYSTEM};
 
 /// Tracepoints at which a program runs often.
 const HOT: [&str; 2] = ["sys_enter", "sys_exit"];

@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::{Timestamp, Unit};
 use serde_json::Value;
 
-use crate::space::{POD, PROFILE, Space};
+use runtimemap_tests::space::{POD, PROFILE, Space};
 
 /// First facts are in the profile within so many seconds of a container's start.
 const SOON: f64 = 5.0;

@@ -7,6 +7,12 @@ use crate::controller::settings::Settings;
 
 fn index() -> Index {
     let mut index = Index::default();
+    let sandboxed = json!({
+        "metadata": {"uid": "pod-3", "name": "pod-3-name", "namespace": "shop"},
+        "spec": {"nodeName": "node1", "runtimeClassName": "gvisor", "containers": [{"name": "web"}]},
+    });
+    let own = Workload { namespace: "shop".into(), ..Workload::default() };
+    index.apply_pod(Pod::of(serde_json::from_value(sandboxed).unwrap()).unwrap(), own);
     for (uid, node, address) in [("pod-1", "node1", "10.88.0.5"), ("pod-2", "node2", "10.88.0.6")] {
         let pod = json!({
             "metadata": {"uid": uid, "name": format!("{uid}-name"), "namespace": "shop"},
@@ -116,6 +122,19 @@ fn a_cluster_address_without_a_pod_waits_and_then_is_for_a_person_to_decide() {
     assert!(
         addition.status.conditions.iter().any(|condition| condition.type_ == PEERS_UNRESOLVED && condition.message.contains("10.88.0.77"))
     );
+}
+
+#[test]
+fn s9_a_pod_in_a_sandbox_is_said_to_be_one() {
+    let said = |pod: &str| {
+        let sorted = at(&mut Waiting::new(), &batch(&[(pod, "web")], &[vec![exec("/bin/web")]]), Instant::now());
+        let found = sorted.additions[0].status.conditions.iter().find(|condition| condition.type_ == SANDBOXED).cloned();
+        found.map(|condition| (condition.status, condition.message))
+    };
+    let (status, message) = said("pod-3").unwrap();
+    assert_eq!(status, "True");
+    assert!(message.contains("pod-3-name") && message.contains("gvisor"), "{message}");
+    assert_eq!(said("pod-1"), None);
 }
 
 #[test]

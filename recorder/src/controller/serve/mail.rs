@@ -7,6 +7,7 @@ use runtimemap_crds::{Acknowledgement, MailVerdict, NodeObservationSpec, conditi
 
 use super::Controller;
 use crate::controller::{
+    generate::Occasion,
     learn::{self, Addition, Now},
     objects::{self, Progress},
     say, store,
@@ -66,7 +67,10 @@ impl Controller {
             new
         };
         match store::update(&self.client, &addition.workload, true, &change).await {
-            Ok(_) => {
+            Ok(written) => {
+                if written.is_some() {
+                    self.owe(key, Occasion::Learned);
+                }
                 if cut.get() {
                     let note = "its map was cut or collapsed further than usual, to stay small; condition Truncated names the lists";
                     self.announcer.about(&addition.workload, "ProfileTruncated", note.to_owned(), true).await;

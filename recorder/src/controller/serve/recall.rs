@@ -41,6 +41,6 @@ impl Controller {
         let status = object.status.unwrap_or_default();
         self.workloads.recall(key.clone(), workload, &status);
         // It may have been completed just before this one began.
-        self.due.insert(key, Occasion::Settings);
+        self.owe(key, Occasion::Settings);
     }
 }

@@ -1,7 +1,10 @@
-//! A namespace of the cluster for one scenario.
+//! A namespace of a real cluster for one scenario. Whatever a scenario cannot go on without ends it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::{
     io::Write,
+    net::IpAddr,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -14,28 +17,33 @@ use kube::{
 };
 use serde_json::Value;
 
-use crate::normal::Names;
-
 /// Longer than anything takes that a scenario waits for, learning included, while all run at once.
 const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Kinds that scenarios look at: group, version, kind and plural.
-pub(crate) type Kind = (&'static str, &'static str, &'static str, &'static str);
-pub(crate) const PROFILE: Kind = ("runtimemap.io", "v1alpha1", "ApplicationProfile", "applicationprofiles");
-pub(crate) const NEIGHBORHOOD: Kind = ("runtimemap.io", "v1alpha1", "NetworkNeighborhood", "networkneighborhoods");
-pub(crate) const POLICY: Kind = ("runtimemap.io", "v1alpha1", "GeneratedNetworkPolicy", "generatednetworkpolicies");
-pub(crate) const SECCOMP: Kind = ("runtimemap.io", "v1alpha1", "SeccompProfile", "seccompprofiles");
-pub(crate) const POD: Kind = ("", "v1", "Pod", "pods");
+pub type Kind = (&'static str, &'static str, &'static str, &'static str);
+/// What a workload did.
+pub const PROFILE: Kind = ("runtimemap.io", "v1alpha1", "ApplicationProfile", "applicationprofiles");
+/// Whom it talked to.
+pub const NEIGHBORHOOD: Kind = ("runtimemap.io", "v1alpha1", "NetworkNeighborhood", "networkneighborhoods");
+/// The policy made of that.
+pub const POLICY: Kind = ("runtimemap.io", "v1alpha1", "GeneratedNetworkPolicy", "generatednetworkpolicies");
+/// The filters made of what it did.
+pub const SECCOMP: Kind = ("runtimemap.io", "v1alpha1", "SeccompProfile", "seccompprofiles");
+/// What all run in.
+pub const POD: Kind = ("", "v1", "Pod", "pods");
 
 /// A namespace, gone with its scenario unless that failed.
-pub(crate) struct Space {
-    pub(crate) name: String,
-    pub(crate) client: Client,
+pub struct Space {
+    /// Its name.
+    pub name: String,
+    /// What asks the API server.
+    pub client: Client,
 }
 
 impl Space {
     /// A fresh one.
-    pub(crate) async fn new(scenario: &str) -> Self {
+    pub async fn new(scenario: &str) -> Self {
         let name = format!("e2e-{scenario}");
         kubectl(&["delete", "namespace", &name, "--ignore-not-found"], "");
         kubectl(&["create", "namespace", &name], "");
@@ -46,22 +54,22 @@ impl Space {
     }
 
     /// Applies manifests; an `IMAGES/` in them is where the suite's images are.
-    pub(crate) fn apply(&self, manifests: &str) {
+    pub fn apply(&self, manifests: &str) {
         self.kubectl(&["apply", "-f", "-"], &manifests.replace("IMAGES/", "localhost/runtimemap-e2e/"));
     }
 
     /// What kubectl prints, in this namespace.
-    pub(crate) fn kubectl(&self, arguments: &[&str], input: &str) -> String {
+    pub fn kubectl(&self, arguments: &[&str], input: &str) -> String {
         kubectl(&[&["-n", &self.name], arguments].concat(), input)
     }
 
     /// An object once it is as asked.
-    pub(crate) async fn until(&self, kind: Kind, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until(&self, kind: Kind, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         Self::wait(self.api(kind), kind, name, what, holds).await
     }
 
     /// The same of an object that is in no namespace.
-    pub(crate) async fn until_of_cluster(&self, kind: Kind, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until_of_cluster(&self, kind: Kind, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         Self::wait(Api::all_with(self.client.clone(), &resource(kind)), kind, name, what, holds).await
     }
 
@@ -77,13 +85,13 @@ impl Space {
     }
 
     /// An object's end.
-    pub(crate) async fn until_gone(&self, kind: Kind, name: &str) {
+    pub async fn until_gone(&self, kind: Kind, name: &str) {
         let gone = await_condition(self.api(kind), name, |object: Option<&DynamicObject>| object.is_none());
         assert!(tokio::time::timeout(DEADLINE, gone).await.is_ok(), "{} {}/{name} stays", kind.2, self.name);
     }
 
     /// The same of an object that is in no namespace.
-    pub(crate) async fn until_gone_of_cluster(&self, kind: Kind, name: &str) {
+    pub async fn until_gone_of_cluster(&self, kind: Kind, name: &str) {
         let gone =
             await_condition(Api::all_with(self.client.clone(), &resource(kind)), name, |object: Option<&DynamicObject>| object.is_none());
         assert!(tokio::time::timeout(DEADLINE, gone).await.is_ok(), "{} {name} stays", kind.2);
@@ -94,34 +102,15 @@ impl Space {
     }
 
     /// Both objects of a workload once its learning is over: nothing of them changes any more.
-    pub(crate) async fn learned(&self, name: &str) -> [Value; 2] {
+    pub async fn learned(&self, name: &str) -> [Value; 2] {
         let complete = |object: &Value| object["status"]["phase"] == "Complete";
         let profile = self.until(PROFILE, name, "is complete", complete).await;
         [profile, self.until(NEIGHBORHOOD, name, "is complete", complete).await]
     }
-
-    /// Compares all objects of each workload, whole, with what is kept of them.
-    pub(crate) async fn assert_learned(&self, names: &[&str]) {
-        let mut learned = Vec::new();
-        for name in names {
-            learned.extend(self.learned(name).await);
-            for kind in [POLICY, SECCOMP] {
-                learned.push(self.until(kind, name, "is generated", |object| object["status"]["conditions"].is_array()).await);
-            }
-        }
-        let known = Names::of(self);
-        for object in learned {
-            let (kind, name) = (object["kind"].as_str().unwrap().to_lowercase(), object["metadata"]["name"].as_str().unwrap().to_owned());
-            let mut settings = insta::Settings::clone_current();
-            settings.set_prepend_module_to_snapshot(false);
-            settings.set_omit_expression(true);
-            settings.bind(|| insta::assert_yaml_snapshot!(format!("{}-{name}-{kind}", &self.name["e2e-".len()..]), known.normal(object)));
-        }
-    }
 }
 
 /// Looks again and again until there is something; what, it says when there never is.
-pub(crate) async fn wait_until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+pub async fn wait_until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -144,15 +133,21 @@ impl Drop for Space {
     }
 }
 
+/// The address of the first node.
+pub fn node() -> IpAddr {
+    let path = r#"jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}"#;
+    kubectl(&["get", "nodes", "-o", path], "").split(' ').next().unwrap().parse().unwrap()
+}
+
 /// What kubectl prints, given this on standard input.
-pub(crate) fn kubectl(arguments: &[&str], input: &str) -> String {
+pub fn kubectl(arguments: &[&str], input: &str) -> String {
     let (succeeded, out, errors) = try_kubectl(arguments, input);
     assert!(succeeded, "kubectl {}: {errors}", arguments.join(" "));
     out
 }
 
 /// Whether it succeeded, what it printed and what it complained of.
-pub(crate) fn try_kubectl(arguments: &[&str], input: &str) -> (bool, String, String) {
+pub fn try_kubectl(arguments: &[&str], input: &str) -> (bool, String, String) {
     let mut child = Command::new("kubectl")
         .args(arguments)
         .stdin(Stdio::piped())

@@ -1,0 +1,4 @@
+//! NetworkPolicies in force.
+
+mod matrix;
+mod policies;
