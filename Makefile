@@ -27,7 +27,7 @@ export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
 # The parts of `make test`, in the order in which they run. Each is a target of its own.
-PARTS := format lint scripts deny unit judge docs ebpf kernel plugin truth replay kernels
+PARTS := format lint scripts deny unit judge docs ebpf kernel plugin e2e enforce truth replay kernels
 # Integration tests of the part `unit`: all but the recorder's, which need this kernel, those named plugin*, which need kubectl,
 # those that make containers with runc or ask the judge, and what README shows.
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds policy kubectl-runtimemap,$(name)/tests/*.rs))))
@@ -130,7 +130,7 @@ kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS
 	@tests/kernels/run.sh $(KERNELS)
 
 .PHONY: e2e
-e2e: build ## not yet part of make test: a real Kubernetes node, runtimemap on it, and workloads' objects, whole (root); ONLY=network chooses by name
+e2e: build ## part: a real Kubernetes node, runtimemap on it, and workloads' objects, whole (root); ONLY=network chooses by name
 	$(needs_root)
 	@tests/e2e/run.sh $(ONLY)
 
@@ -147,6 +147,11 @@ measure: ## write down what the installed runc needs under a filter (root); RUNT
 .PHONY: dist
 dist: ## archives of the plugin for krew, with checksums and what is in them, for the platforms this machine can build for
 	@krew/dist.sh dist
+
+.PHONY: bench
+bench: build ## how long things take: the plugin, policies, 5,000 nodes' mailboxes
+	cargo bench -p runtimemap-policy -p kubectl-runtimemap
+	cargo bench -p runtimemap-tests --bench mailboxes
 
 .PHONY: clean
 clean: ## remove what was built; what was fetched stays in .cache

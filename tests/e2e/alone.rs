@@ -6,3 +6,5 @@ mod second;
 mod settings;
 mod settled;
 mod soon;
+mod uninstall;
+mod witness;

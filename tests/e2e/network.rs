@@ -41,3 +41,17 @@ async fn every_peer_is_called_by_its_name_and_every_port_is_the_one_that_policie
     names.extend(["deployment-web", "deployment-echo"].map(str::to_owned));
     assert_learned(&space, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
+
+#[tokio::test]
+async fn n18_a_pod_that_answers_its_own_question_names_nobody() {
+    let space = Space::new("forger").await;
+    outside::serve();
+    let outside = env::var("OUTSIDE").expect("OUTSIDE is an address of this machine that pods reach; run.sh sets it");
+    space.apply(&include_str!("manifests/forger.yaml").replace("OUTSIDE", &outside));
+    space.until(POD, "forger", "succeeds", |pod| pod["status"]["phase"] == "Succeeded").await;
+    let [_, neighborhood] = space.learned("pod-forger").await;
+    let egress = neighborhood["spec"]["containers"][0]["egress"].as_array().unwrap();
+    let there = egress.iter().find(|peer| peer["ipAddresses"][0] == outside.as_str()).unwrap_or_else(|| panic!("{egress:?}"));
+    assert_eq!((&there["peer"]["class"], &there["outcome"]), (&"World".into(), &"established".into()));
+    assert!(!neighborhood.to_string().contains("github.com"), "{neighborhood}");
+}

@@ -1,0 +1,92 @@
+//! What strace sees of a real program on the node, and what its profile says, while the agent is killed again and again.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use runtimemap_tests::{
+    sets::{self, Column},
+    space::{Space, wait_until},
+    strace,
+    witness::witness,
+};
+use serde_json::Value;
+
+use crate::bed::{Bed, kill, parts, process};
+
+/// A process that dies with the scenario, whatever comes.
+struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn watch(pid: u32, log: &Path) -> Held {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-y", "--decode-pids=pidns", "-s", "4096", "-o"]).arg(log).args(["-p", &pid.to_string()]);
+    let mut strace = Held(command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut said = BufReader::new(strace.0.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("attached")), "strace never attached");
+    // Whoever writes to a closed pipe is killed.
+    std::thread::spawn(move || said.for_each(drop));
+    strace
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    value[field].as_array().map_or(&[][..], Vec::as_slice).iter()
+}
+
+#[tokio::test]
+async fn all_that_strace_sees_of_a_real_program_is_in_its_profile_whoever_is_killed_meanwhile() {
+    let Some(_) = Bed::own() else { return };
+    let space = Space::new("witness").await;
+    space.apply(include_str!("../manifests/witnessed.yaml"));
+    let pid = wait_until("the pod's process", || process(&space.name, "witnessed").filter(|pid| is_shell(*pid))).await;
+    let root = format!("/proc/{pid}/root");
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("strace");
+    let mut strace = watch(pid, &log);
+    fs::write(format!("{root}/tmp/go"), "").unwrap();
+    for _ in 0..5 {
+        for pod in parts("agent") {
+            kill(&pod).await;
+        }
+    }
+    fs::write(format!("{root}/tmp/stop"), "").unwrap();
+    wait_until("the program's end", || (!Path::new(&root).exists()).then_some(())).await;
+    assert!(strace.0.wait().unwrap().success());
+    let text = fs::read_to_string(&log).unwrap();
+    let seen = witness(&strace::parse(&text).unwrap(), pid, Path::new("/")).unwrap().sets;
+
+    let [profile, _] = space.learned("pod-witnessed").await;
+    let container = &profile["spec"]["containers"][0];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let calls: BTreeSet<String> = list(container, "syscalls").map(text).collect();
+    let opened: BTreeSet<String> = list(container, "opens").map(|open| text(&open["path"])).collect();
+    let ran: BTreeSet<String> = list(container, "execs")
+        .map(|exec| sets::exec(&text(&exec["path"]), &text(&exec["interpreter"]), &list(exec, "args").map(text).collect::<Vec<_>>()))
+        .collect();
+    let missing = |column: Column, known: &BTreeSet<String>| -> Vec<String> {
+        // What a path is opened for has a place of its own.
+        let line = |line: &String| if column == Column::Opens { line.rsplit_once(' ').unwrap().0.to_owned() } else { line.clone() };
+        seen.get(column).iter().map(line).filter(|line| !known.contains(line)).collect()
+    };
+    let figures = [(Column::Syscalls, &calls), (Column::Opens, &opened), (Column::Execs, &ran)].map(|(column, known)| {
+        assert_eq!(missing(column, known), [""; 0], "{column}");
+        format!("{} {column}", seen.get(column).len())
+    });
+    assert!(seen.get(Column::Opens).len() > 5 && seen.get(Column::Execs).len() > 1, "{figures:?}");
+    eprintln!("FIGURE while the agent was killed 5 times strace saw {}: all in the profile", figures.join(", "));
+}
+
+/// Whether the container's own program runs by now.
+fn is_shell(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "sh")
+}
