@@ -14,6 +14,9 @@ pub(crate) fn warnings(map: &Map) -> Vec<String> {
             warnings.push((severity, text));
         }
     };
+    for container in &map.privileged {
+        add(3, format!("container {container} is privileged: what it did says little of what it can do"));
+    }
     let has_losses = map.statuses().any(|status| !status.losses.is_empty());
     for status in map.statuses() {
         for condition in &status.conditions {
