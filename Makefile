@@ -139,6 +139,10 @@ enforce: build ## part: a sample application on a real node under the policies m
 	$(needs_root)
 	@tests/enforce/run.sh $(ONLY)
 
+.PHONY: fuzz
+fuzz: ## every parser of the plugin on whatever comes from outside, each for SECONDS (60) at a time: ten minutes on two cores
+	RUNTIMEMAP_FUZZ_SECONDS=$(or $(SECONDS),60) cargo test -p kubectl-runtimemap --bin kubectl-runtimemap ::any_
+
 .PHONY: measure
 measure: ## write down what the installed runc needs under a filter (root); RUNTIMEMAP_RUNTIME names another runtime
 	$(needs_root)
@@ -147,6 +151,7 @@ measure: ## write down what the installed runc needs under a filter (root); RUNT
 .PHONY: dist
 dist: ## archives of the plugin for krew, with checksums and what is in them, for the platforms this machine can build for
 	@krew/dist.sh dist
+	RUNTIMEMAP_DIST=$(CURDIR)/dist cargo test -p kubectl-runtimemap --test plugin_krew -- --ignored make_dist
 
 .PHONY: bench
 bench: build ## how long things take: the plugin, policies, 5,000 nodes' mailboxes

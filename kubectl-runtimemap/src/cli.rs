@@ -69,30 +69,35 @@ fn is_gate(args: &[OsString]) -> bool {
     matches!(words.as_slice(), ["diff" | "status", ..] | ["policy", "simulate"])
 }
 
-/// Carries a plan out. Whether a gate found something.
+/// Carries a plan out and says what came of it. Whether a gate found something.
 fn act(plan: &Plan) -> anyhow::Result<bool> {
-    let report = match plan {
-        Plan::Show(plan) => show::show(plan, Screen::of_stdout(), &mut |text| write(text))?,
-        Plan::Diff(plan) => diff::diff(plan, Screen::of_stdout())?,
-        Plan::PolicyApply(plan) => apply::apply(plan)?,
-        Plan::PolicyUndo(plan) => apply::undo(plan)?,
-        Plan::PolicyExport(plan) => export::policies(plan)?,
-        Plan::PolicySimulate(plan) => simulate::simulate(plan, Screen::of_stdout())?,
-        Plan::SeccompExport(plan) => export::filters(plan)?,
-        Plan::SeccompPatch(plan) => patch::patch(plan)?,
-        Plan::Graph(plan) => graph::graph(plan)?,
-        Plan::Status(plan) => status::status(plan, Screen::of_stdout())?,
-        Plan::Relearn(plan) => relearn::relearn(plan)?,
-        Plan::Completion(plan) => completion::completion(plan)?,
-        Plan::Complete(words) => completion::complete(&mut Cli::command(), words).into(),
-        Plan::Options => options().into(),
-        Plan::Version(plan) => version::version(plan)?,
-    };
+    let report = carry_out(plan, Screen::of_stdout(), &mut write)?;
     for remark in &report.remarks {
         let _ = writeln!(io::stderr(), "{}", escape::line(remark));
     }
     write(&report.text)?;
     Ok(report.found)
+}
+
+/// Carries a plan out. What comes page by page goes to `write`; the rest is in the report.
+fn carry_out(plan: &Plan, screen: Screen, write: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<Report> {
+    Ok(match plan {
+        Plan::Show(plan) => show::show(plan, screen, write)?,
+        Plan::Diff(plan) => diff::diff(plan, screen)?,
+        Plan::PolicyApply(plan) => apply::apply(plan)?,
+        Plan::PolicyUndo(plan) => apply::undo(plan)?,
+        Plan::PolicyExport(plan) => export::policies(plan)?,
+        Plan::PolicySimulate(plan) => simulate::simulate(plan, screen)?,
+        Plan::SeccompExport(plan) => export::filters(plan)?,
+        Plan::SeccompPatch(plan) => patch::patch(plan)?,
+        Plan::Graph(plan) => graph::graph(plan)?,
+        Plan::Status(plan) => status::status(plan, screen)?,
+        Plan::Relearn(plan) => relearn::relearn(plan)?,
+        Plan::Completion(plan) => completion::completion(plan)?,
+        Plan::Complete(words) => completion::complete(&mut Cli::command(), words).into(),
+        Plan::Options => options().into(),
+        Plan::Version(plan) => version::version(plan)?,
+    })
 }
 
 fn write(text: &str) -> anyhow::Result<()> {
@@ -127,3 +132,6 @@ fn usage(error: &clap::Error, gate: bool) -> ExitCode {
         (true, true) => ExitCode::from(FAILED_TO_LOOK),
     }
 }
+
+#[cfg(test)]
+mod fuzz;

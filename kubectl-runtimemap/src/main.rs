@@ -7,6 +7,8 @@ mod completion;
 mod diff;
 mod escape;
 mod export;
+#[cfg(test)]
+mod fuzz;
 mod graph;
 mod in_force;
 mod input;

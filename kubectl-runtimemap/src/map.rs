@@ -15,6 +15,8 @@ pub(crate) struct Map {
     pub(crate) neighborhood: Option<Box<NetworkNeighborhood>>,
     pub(crate) policy: Option<Box<GeneratedNetworkPolicy>>,
     pub(crate) seccomp: Option<Box<SeccompProfile>>,
+    /// Containers that the live workload declares privileged, where it was asked.
+    pub(crate) privileged: Vec<String>,
 }
 
 /// Puts objects of one namespace and name together, in the order of their first appearance. A second object of the same
@@ -51,7 +53,7 @@ impl Map {
     }
 
     fn holds(&self, kind: &str) -> bool {
-        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp } = self;
+        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp, privileged: _ } = self;
         match kind {
             "ApplicationProfile" => profile.is_some(),
             "NetworkNeighborhood" => neighborhood.is_some(),
@@ -62,7 +64,7 @@ impl Map {
 
     /// Leaves only the object of this kind.
     pub(crate) fn only(mut self, kind: &str) -> Self {
-        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp } = &mut self;
+        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp, privileged: _ } = &mut self;
         profile.take_if(|_| kind != "ApplicationProfile");
         neighborhood.take_if(|_| kind != "NetworkNeighborhood");
         policy.take_if(|_| kind != GeneratedNetworkPolicy::KIND);
@@ -72,13 +74,13 @@ impl Map {
 
     /// Whether it has no object.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp } = self;
+        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp, privileged: _ } = self;
         profile.is_none() && neighborhood.is_none() && policy.is_none() && seccomp.is_none()
     }
 
     /// Its objects.
     pub(crate) fn objects(&self) -> impl Iterator<Item = Object> {
-        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp } = self;
+        let Self { namespace: _, name: _, profile, neighborhood, policy, seccomp, privileged: _ } = self;
         [
             profile.clone().map(Object::ApplicationProfile),
             neighborhood.clone().map(Object::NetworkNeighborhood),

@@ -25,6 +25,7 @@ use crate::{
     input::{Input, Learned, Scope},
     map::Map,
     page::{Page, Screen},
+    workload::Workload,
 };
 use rows::{Listing, Look};
 
@@ -90,7 +91,12 @@ pub(crate) fn show(plan: &Show, screen: Screen, write: &mut dyn FnMut(&str) -> a
     if (whole || *watch) && !input.is_files() {
         return list(&input.connect()?, input, look, *watch, write);
     }
-    let Learned { maps, remarks, .. } = input.read(Kinds::ALL)?;
+    let Learned { mut maps, mut remarks, cluster } = input.read(Kinds::ALL)?;
+    if let Some(cluster) = &cluster {
+        for map in &mut maps {
+            map.privileged = Workload::live(cluster, map, &mut remarks)?.map(|workload| workload.privileged()).unwrap_or_default();
+        }
+    }
     let text = if whole && maps.len() > FEW {
         let now = Timestamp::now();
         let cells: Vec<_> = maps.iter().map(|map| rows::cells(map, now)).collect();

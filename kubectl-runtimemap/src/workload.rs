@@ -52,10 +52,19 @@ impl Workload {
         }
     }
 
+    fn containers(&self) -> impl Iterator<Item = &Container> {
+        self.pod.init_containers.iter().flatten().chain(&self.pod.containers)
+    }
+
     /// Where volumes are mounted, by container.
     pub(crate) fn mounts(&self) -> BTreeMap<String, Vec<String>> {
-        let containers = self.pod.init_containers.iter().flatten().chain(&self.pod.containers);
-        containers.map(|container| (container.name.clone(), mounts(container))).collect()
+        self.containers().map(|container| (container.name.clone(), mounts(container))).collect()
+    }
+
+    /// Containers that are privileged.
+    pub(crate) fn privileged(&self) -> Vec<String> {
+        let is = |container: &&Container| container.security_context.as_ref().is_some_and(|context| context.privileged == Some(true));
+        self.containers().filter(is).map(|container| container.name.clone()).collect()
     }
 }
 

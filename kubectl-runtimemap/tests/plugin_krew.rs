@@ -130,17 +130,52 @@ fn t2_an_archive_holds_the_plugin_and_its_licence_and_is_the_same_each_time() {
 
 #[test]
 fn t2_unpacked_as_krew_does_it_runs_through_kubectl() {
+    let folder = tempfile::tempdir().unwrap();
+    pack(&[BINARY, "linux", "amd64", folder.path().to_str().unwrap()]);
+    installs(&folder.path().join("kubectl-runtimemap-linux-amd64.tar.gz"), "kubectl-runtimemap");
+}
+
+/// Run by `make dist`, which makes what is installed here and names it.
+#[test]
+#[ignore = "installs what `make dist` made"]
+fn what_make_dist_made_is_installed_by_its_own_manifest() {
+    let dist = PathBuf::from(env::var("RUNTIMEMAP_DIST").expect("RUNTIMEMAP_DIST names the folder; make dist sets it"));
+    let manifest: Value = serde_saphyr::from_str(&fs::read_to_string(dist.join("runtimemap.yaml")).unwrap()).unwrap();
+    assert_eq!(faults(&manifest), Vec::<String>::new(), "{manifest:#}");
+    assert_eq!(manifest["spec"]["version"], format!("v{}", env!("CARGO_PKG_VERSION")));
+    let sums = Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&dist).output().unwrap();
+    assert!(sums.status.success(), "{}", said(&sums));
+    for platform in manifest["spec"]["platforms"].as_array().unwrap() {
+        let file = platform["uri"].as_str().unwrap().rsplit('/').next().unwrap();
+        // Every archive is summed, and described by what it was built of.
+        let sum = format!("{file}: OK");
+        assert!(said(&sums).lines().any(|line| line == sum), "{sum} is not in {}", said(&sums));
+        let output = Command::new("sha256sum").arg(dist.join(file)).output().unwrap();
+        assert!(said(&output).starts_with(platform["sha256"].as_str().unwrap()), "{file}");
+        let bill = fs::read_to_string(dist.join(file.replace(".tar.gz", ".cdx.json"))).unwrap();
+        let bill: Value = serde_json::from_str(&bill).unwrap();
+        let components = bill["components"].as_array().unwrap();
+        for name in ["kube", "serde_json", "runtimemap-policy"] {
+            assert!(components.iter().any(|component| component["name"] == name && component["licenses"][0]["expression"] != ""), "{name}");
+        }
+        let labels = &platform["selector"]["matchLabels"];
+        if labels["os"] == env::consts::OS && labels["arch"] == env::consts::ARCH.replace("x86_64", "amd64").replace("aarch64", "arm64") {
+            installs(&dist.join(file), platform["bin"].as_str().unwrap());
+        }
+    }
+}
+
+/// Unpacks an archive as krew does, and calls what is in it.
+fn installs(archive: &Path, program: &str) {
     let home = tempfile::tempdir().unwrap();
-    pack(&[BINARY, "linux", "amd64", home.path().to_str().unwrap()]);
     let (store, bin) = (home.path().join("store/runtimemap/v0.1.0"), home.path().join("bin"));
     fs::create_dir_all(&store).unwrap();
     fs::create_dir_all(&bin).unwrap();
-    let archive = home.path().join("kubectl-runtimemap-linux-amd64.tar.gz");
     let unpacked =
         Command::new("tar").args(["--extract", "--gzip", "--file"]).arg(archive).arg("--directory").arg(&store).output().unwrap();
     assert!(unpacked.status.success(), "{}", said(&unpacked));
     // krew links the one file that the manifest calls bin.
-    symlink(store.join("kubectl-runtimemap"), bin.join("kubectl-runtimemap")).unwrap();
+    symlink(store.join(program), bin.join("kubectl-runtimemap")).unwrap();
     let path = env::join_paths(std::iter::once(bin.clone()).chain(env::split_paths(&env::var_os("PATH").unwrap()))).unwrap();
     let kubectl = |args: &[&str]| Command::new("kubectl").args(args).env("PATH", &path).output().unwrap();
     let version = kubectl(&["runtimemap", "version", "--client"]);

@@ -27,6 +27,16 @@ struct File {
     policies: Vec<Planned>,
 }
 
+impl File {
+    fn read(text: &str, source: &Source) -> anyhow::Result<Self> {
+        let file: Self = serde_json::from_str(text).with_context(|| format!("{source} is no plan that --plan-out wrote"))?;
+        if file.kind != KIND {
+            bail!("{source} is a plan of another version ({:?}); review again", file.kind);
+        }
+        Ok(file)
+    }
+}
+
 /// A policy to apply.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -108,10 +118,7 @@ pub(super) fn write(path: &Path, planned: &[Planned]) -> anyhow::Result<Report> 
 /// Applies a plan, if everything still is as it was when it was made.
 pub(super) fn apply(plan: &Apply, path: &Path) -> anyhow::Result<Report> {
     let source = Source::from(path.to_owned());
-    let file: File = serde_json::from_str(&source.text()?).with_context(|| format!("{source} is no plan that --plan-out wrote"))?;
-    if file.kind != KIND {
-        bail!("{source} is a plan of another version ({:?}); review again", file.kind);
-    }
+    let file = File::read(&source.text()?, &source)?;
     let cluster = plan.input.connect()?;
     for planned in &file.policies {
         let stale = |what: &str| {
@@ -142,4 +149,26 @@ fn generated(cluster: &Cluster, planned: &Planned) -> anyhow::Result<Option<Gene
     }
     let neighborhood: Option<NetworkNeighborhood> = cluster.find(&NEIGHBORHOODS.object(&planned.namespace, &planned.name))?;
     Ok(neighborhood.map(|neighborhood| network::object(&neighborhood, &network::Options::default())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzz;
+
+    const PLAN: &str = r#"{"kind": "runtimemap.io/policy-plan.v1", "policies": [{"namespace": "a", "name": "b", "generated": "c",
+        "replaces": {"uid": "d", "resourceVersion": "7"}, "hasObject": true, "review": {"decisions": []},
+        "policy": {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "b"}, "spec": {"podSelector": {}}}}]}"#;
+
+    #[test]
+    fn any_file_is_a_plan_or_an_error() {
+        assert!(File::read(PLAN, &Source::Stdin).is_ok());
+        let read = |text: String| {
+            if let Ok(file) = File::read(&text, &Source::Stdin) {
+                file.policies.iter().for_each(|planned| assert!(planned.uri().starts_with('/') && planned.yaml().is_ok()));
+            }
+        };
+        fuzz::run(&fuzz::damaged(&[PLAN]), read);
+        fuzz::run(&fuzz::changed(&[PLAN]), |text| read(text.replace("\n---\n", "")));
+    }
 }

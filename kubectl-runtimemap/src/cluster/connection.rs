@@ -190,3 +190,38 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzz;
+
+    const CONFIGURATION: &str = "\
+apiVersion: v1
+kind: Config
+current-context: a
+contexts: [{name: a, context: {cluster: b, user: c, namespace: d}}, {name: e, context: {cluster: f, user: g}}]
+clusters: [{name: b, cluster: {server: \"https://192.0.2.1\", certificate-authority-data: YQ==}}]
+users: [{name: c, user: {token: x}}, {name: g, user: {client-certificate: /a, client-key: /b}}]
+";
+
+    #[test]
+    fn any_configuration_is_laid_under_the_flags_or_an_error() {
+        let flags = |context: bool| Connection {
+            context: context.then(|| "e".to_owned()),
+            server: Some("https://192.0.2.2".to_owned()),
+            token: Some("y".to_owned()),
+            ..Connection::default()
+        };
+        let property = |text: String| {
+            for context in [false, true] {
+                let Ok(mut file) = Kubeconfig::from_yaml(&text) else { return };
+                if flags(context).lay_over(&mut file).is_ok() {
+                    assert_eq!(file.current_context.as_deref(), Some(BY_FLAGS));
+                }
+            }
+        };
+        fuzz::run(&fuzz::damaged(&[CONFIGURATION]), property);
+        fuzz::run(&fuzz::changed(&[CONFIGURATION]), |text| property(text.replace("\n---\n", "\n")));
+    }
+}

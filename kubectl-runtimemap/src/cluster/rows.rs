@@ -28,6 +28,10 @@ impl Table {
     fn columns(&mut self) -> Vec<String> {
         self.column_definitions.take().unwrap_or_default().into_iter().map(|column| column.name).collect()
     }
+
+    fn read(text: &str) -> Result<Self, Failure> {
+        serde_json::from_str(text).map_err(|error| Failure::Unreadable(error.to_string()))
+    }
 }
 
 #[derive(Deserialize)]
@@ -123,7 +127,7 @@ impl Rows<'_> {
                 failure
             }
         })?;
-        let mut table: Table = serde_json::from_str(&text).map_err(|error| Failure::Unreadable(error.to_string()))?;
+        let mut table = Table::read(&text)?;
         self.next = Some(table.metadata.next.clone());
         self.version.clone_from(&table.metadata.resource_version);
         let names = table.columns();
@@ -146,6 +150,28 @@ struct Change {
     object: Value,
 }
 
+impl Change {
+    /// Reads a line of a watch. Columns are those of the lines before, until it names others.
+    fn read(line: &str, columns: &mut Vec<String>) -> Result<Vec<(String, Event)>, Failure> {
+        let unreadable = |error: serde_json::Error| Failure::Unreadable(error.to_string());
+        let Self { type_, object } = serde_json::from_str(line).map_err(unreadable)?;
+        if type_ == "ERROR" {
+            return Err(Failure::Refused(Box::new(serde_json::from_value(object).map_err(unreadable)?)));
+        }
+        let mut table: Table = serde_json::from_value(object).map_err(unreadable)?;
+        let named = table.columns();
+        if !named.is_empty() {
+            *columns = named;
+        }
+        let event = |row: Row| {
+            let version = row.object.metadata.resource_version.clone();
+            let cells = row.cells(columns);
+            (version, if type_ == "DELETED" { Event::Deleted(cells) } else { Event::Row(cells) })
+        };
+        Ok(table.rows.into_iter().flatten().map(event).collect())
+    }
+}
+
 /// A change, for whoever watches.
 pub(crate) enum Event {
     /// The object came or changed.
@@ -164,7 +190,7 @@ impl Cluster {
         mut tell: impl FnMut(Event) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut version = version.to_owned();
-        let mut names = Vec::new();
+        let mut columns = Vec::new();
         loop {
             let mut parameters = query.parameters();
             parameters.insert("watch", "true".to_owned());
@@ -179,22 +205,44 @@ impl Cluster {
                 if self.runtime.block_on(lines.read_line(&mut line)).unwrap_or(0) == 0 {
                     break;
                 }
-                let change: Change = serde_json::from_str(&line).map_err(|error| Failure::Unreadable(error.to_string()))?;
-                if change.type_ == "ERROR" {
-                    let status = serde_json::from_value(change.object).map_err(|error| Failure::Unreadable(error.to_string()))?;
-                    return Err(Failure::Refused(Box::new(status)).into());
-                }
-                let mut table: Table = serde_json::from_value(change.object).map_err(|error| Failure::Unreadable(error.to_string()))?;
-                let columns = table.columns();
-                if !columns.is_empty() {
-                    names = columns;
-                }
-                for row in table.rows.into_iter().flatten() {
-                    version.clone_from(&row.object.metadata.resource_version);
-                    let cells = row.cells(&names);
-                    tell(if change.type_ == "DELETED" { Event::Deleted(cells) } else { Event::Row(cells) })?;
+                for (newer, event) in Change::read(&line, &mut columns)? {
+                    version = newer;
+                    tell(event)?;
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzz;
+
+    /// As the API server answers, and a watch of the same.
+    const ANSWERS: [&str; 2] = [
+        r#"{"kind":"Table","metadata":{"resourceVersion":"7","continue":"x"},"columnDefinitions":[{"name":"Name","type":"string"}],"rows":[{"cells":["a",1,null],"object":{"metadata":{"name":"a","namespace":"b","resourceVersion":"6"}}}]}"#,
+        r#"{"type":"MODIFIED","object":{"columnDefinitions":null,"rows":[{"cells":["a"],"object":{"metadata":{"name":"a"}}}]}}"#,
+    ];
+
+    #[test]
+    fn a_change_without_columns_has_those_of_the_one_before() {
+        let mut columns = vec!["Name".to_owned()];
+        let events = Change::read(ANSWERS[1], &mut columns).unwrap();
+        let [(_, Event::Row(cells))] = events.as_slice() else { panic!("one row") };
+        assert_eq!((cells.text("Name"), columns.len()), ("a".to_owned(), 1));
+    }
+
+    #[test]
+    fn any_answer_of_a_server_is_rows_or_an_error() {
+        let read = |text: String| {
+            if let Ok(mut table) = Table::read(&text) {
+                let columns = table.columns();
+                let _: Vec<Cells> = table.rows.into_iter().flatten().map(|row| row.cells(&columns)).collect();
+            }
+            let _ = Change::read(&text, &mut vec!["Name".to_owned()]);
+        };
+        fuzz::run(&fuzz::damaged(&ANSWERS), read);
+        fuzz::run(&fuzz::changed(&ANSWERS), |text| text.split("\n---\n").map(str::to_owned).for_each(read));
     }
 }

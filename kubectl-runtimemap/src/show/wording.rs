@@ -19,6 +19,9 @@ pub(crate) fn warnings(map: &Map) -> Vec<String> {
             add(condition::severity(condition), format!("{what} is not current: {}", condition.message));
         }
     }
+    for container in &map.privileged {
+        add(3, format!("container {container} is privileged: what it did says little of what it can do"));
+    }
     let has_losses = map.statuses().any(|status| !status.losses.is_empty());
     for status in map.statuses() {
         for condition in &status.conditions {

@@ -20,6 +20,9 @@ fn a_terminal_gets_colours_and_nothing_else_does() {
     let shown = terminal(200, &[], "show -f shop.yaml");
     assert!(shown.contains("\x1b[33mWarning: StartupObserved"), "{shown:?}");
     assert!(!stdout("show -f shop.yaml").contains('\x1b'));
+    let line = "diff -f nginx.yaml --against shop.yaml || true";
+    let shown = terminal(200, &[], line);
+    assert!(shown.contains("\x1b[31m-") && shown.contains("\x1b[32m+"), "{shown:?}");
     // What is meant for machines has none, wherever it goes.
     for args in ["show -f nginx.yaml -o yaml", "show -f nginx.yaml -o json", "policy export -f nginx.yaml"] {
         assert!(!terminal(200, &[], args).contains('\x1b'), "{args}");

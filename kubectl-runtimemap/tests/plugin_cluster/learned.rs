@@ -39,6 +39,12 @@ fn one_workload_is_found_by_every_name_it_has() {
         let shown = stdout(&server, &format!("show -n one {name}").replace("-n one -A", "-A"));
         assert!(shown.contains("/app/server"), "{name}: {shown}");
     }
+    // What is declared of it now comes before what it did.
+    let patch = r#"[{"op": "add", "path": "/spec/template/spec/containers/0/securityContext", "value": {"privileged": true}}]"#;
+    server.kubectl(&["patch", "deployment", "web", "-n", "one", "--type=json", "-p", patch]);
+    let privileged = stdout(&server, "show -n one web");
+    let second = privileged.lines().nth(1).unwrap();
+    assert_eq!(second, "Warning: container web is privileged: what it did says little of what it can do");
     let yaml = stdout(&server, "show -n one web -o yaml");
     assert!(yaml.contains("kind: ApplicationProfile") && yaml.contains("kind: NetworkNeighborhood"), "{yaml}");
     assert_eq!(stdout(&server, "show -n one networkneighborhood/web -o jsonpath={.spec.podSelector.matchLabels.app}"), "web");
@@ -141,6 +147,7 @@ fn a_graph_shows_what_policies_do_to_each_edge() {
     let mermaid = stdout(&server, "graph -n drawn --format mermaid");
     assert!(mermaid.starts_with("flowchart LR\n") && mermaid.contains("UDP 53 (cut)"), "{mermaid}");
     assert_eq!(stdout(&server, "graph -n drawn --format svg"), stdout(&server, "graph -n drawn --format svg"));
+    assert!(stdout(&server, "graph -A --format dot").contains("label=\"drawn\""));
     let page = stdout(&server, "graph -n drawn");
     assert!(page.contains("default-src 'none'") && page.contains("\"state\":\"cut\""), "{page}");
 }

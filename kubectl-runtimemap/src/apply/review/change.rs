@@ -209,9 +209,8 @@ fn read(text: &str) -> Result<Vec<Content>, String> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
+    use crate::fuzz;
 
     #[test]
     fn n2_a_prefix_is_of_the_addresses_own_family() {
@@ -221,10 +220,19 @@ mod tests {
         assert!(is_block("::/0") && !is_block("10.0.0.0/33") && !is_block("10.0.0.0"));
     }
 
-    proptest! {
-        #[test]
-        fn any_text_is_rules_or_an_error(text in "[a-z:{}\\[\\], \n0-9./-]{0,60}") {
-            let _ = read(&text);
-        }
+    #[test]
+    fn any_text_is_rules_or_an_error() {
+        const RULES: [&str; 2] = [
+            "- peers:\n  - ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.7/32]}\n  ports:\n  - {port: 443, protocol: TCP, endPort: 444}\n",
+            "- peers:\n  - podSelector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]}\n    namespaceSelector: {}\n",
+        ];
+        const LANGUAGE: &[&str] = &["- ", "peers:", "ports:", "\n", "  ", "ipBlock", "cidr", ": ", "10.0.0.0/8", "[", "]", "{", "}"];
+        let property = |text: String| {
+            if let Ok(contents) = read(&text) {
+                assert!(!contents.is_empty() && contents.iter().all(|content| !rules::words(content).is_empty()));
+            }
+        };
+        fuzz::run(&fuzz::damaged(&RULES), property);
+        fuzz::run(&fuzz::words(LANGUAGE), property);
     }
 }

@@ -1,15 +1,21 @@
 use std::collections::VecDeque;
 
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use runtimemap_crds::yaml;
 use runtimemap_policy::network;
 
 use super::*;
-use crate::map::{Map, assemble};
+use crate::{
+    apply::{plan::Planned, preview},
+    fuzz,
+    input::Input,
+    map::{Map, assemble},
+};
 
 /// Somebody who has thought of all answers beforehand.
 #[derive(Default)]
 struct Script {
-    answers: VecDeque<&'static str>,
+    answers: VecDeque<String>,
     edits: VecDeque<&'static str>,
     shown: String,
 }
@@ -24,7 +30,7 @@ impl Dialogue for Script {
     fn ask(&mut self, question: &str) -> anyhow::Result<Option<String>> {
         self.shown.push_str(question);
         self.shown.push('\n');
-        Ok(self.answers.pop_front().map(str::to_owned))
+        Ok(self.answers.pop_front())
     }
 
     fn edit(&mut self, text: &str) -> anyhow::Result<String> {
@@ -46,7 +52,11 @@ fn subject(map: &Map) -> Subject<'_> {
 fn run(answers: &[&'static str], edits: &[&'static str]) -> (String, Outcome, [usize; 3], Vec<rules::Rule>) {
     let map = map();
     let mut subjects = [subject(&map)];
-    let mut script = Script { answers: answers.iter().copied().collect(), edits: edits.iter().copied().collect(), ..Script::default() };
+    let mut script = Script {
+        answers: answers.iter().map(|&answer| answer.to_owned()).collect(),
+        edits: edits.iter().copied().collect(),
+        ..Script::default()
+    };
     let outcome = review(&mut subjects, "alice", &mut script).unwrap();
     (script.shown, outcome, subjects[0].counts(), subjects[0].rules())
 }
@@ -102,7 +112,7 @@ fn an_edited_rule_is_what_is_applied_and_kept() {
 fn a_decision_holds_until_its_rule_changes() {
     let map = map();
     let mut first = [subject(&map)];
-    let mut script = Script { answers: ["n", "a"].into(), ..Script::default() };
+    let mut script = Script { answers: ["n", "a"].map(str::to_owned).into(), ..Script::default() };
     review(&mut first, "alice", &mut script).unwrap();
     let mut second = subject(&map);
     second.policy.review = Some(first[0].review());
@@ -110,8 +120,60 @@ fn a_decision_holds_until_its_rule_changes() {
     second.take_over(&mut remarks);
     assert_eq!(second.counts(), first[0].counts());
     assert!(remarks.len() == 1 && remarks[0].contains("rejected by alice"), "{remarks:?}");
+    // What was seen since is another matter than what was known when it was rejected.
+    let mut older = subject(&map);
+    let mut review = first[0].review();
+    review.decisions[0].at = Some(Time(Timestamp::UNIX_EPOCH));
+    older.policy.review = Some(review);
+    let mut since = Vec::new();
+    older.take_over(&mut since);
+    assert!(since[0].contains("rejected by alice, seen again 2026-"), "{since:?}");
     second.items.iter_mut().for_each(|item| item.decision = None);
     second.items[0].rule.content.ports.clear();
     second.take_over(&mut remarks);
     assert!(second.items[0].decision.is_none(), "another content is another rule");
+}
+
+/// Whatever somebody types at whatever was recorded ends the review: with policies that can be printed, and what they would cut.
+#[test]
+fn any_keys_end_a_review() {
+    const KEYS: &[&str] = &[
+        "y\n",
+        "n\n",
+        "a\n",
+        "d\n",
+        "s\n",
+        "e\n",
+        "w\n",
+        "1\n",
+        "2\n",
+        "5\n",
+        "j\n",
+        "k\n",
+        "?\n",
+        "/53\n",
+        "/\n",
+        "192.0.2.0/24\n",
+        "::/0\n",
+        "\n",
+    ];
+    const RECORDINGS: &[&str] = &[
+        include_str!("../../../tests/fixtures/nginx.yaml"),
+        include_str!("../../../tests/fixtures/shop.yaml"),
+        include_str!("../../../tests/fixtures/hostile.yaml"),
+    ];
+    fuzz::run(&(fuzz::changed(RECORDINGS), fuzz::words(KEYS)), |(text, keys)| {
+        let maps = assemble(yaml::from_stream(&text).unwrap_or_default());
+        let with = |map| Some(Subject::new(map, *crate::in_force::of_map(map)?));
+        let mut subjects: Vec<Subject<'_>> = maps.iter().filter_map(with).collect();
+        let mut script = Script { answers: keys.lines().map(str::to_owned).collect(), ..Script::default() };
+        review(&mut subjects, "alice", &mut script).unwrap();
+        let world = preview::World::of(&Input::default(), &maps, None).unwrap();
+        let planned: Vec<Planned> = subjects.iter().map(|subject| Planned::of(subject, &world)).collect();
+        planned.iter().for_each(|planned| assert!(planned.yaml().is_ok()));
+        // What no evaluator takes is an error that says so.
+        if let Ok(cut) = world.cut(planned.into_iter().map(|planned| planned.policy).collect()) {
+            assert!(!preview::summary(&subjects, &cut).is_empty());
+        }
+    });
 }
