@@ -4,6 +4,8 @@
 recorder=/bin/runtimemap-recorder
 # shellcheck source=tests/kernels/network.sh
 . /network.sh
+# shellcheck source=tests/kernels/age.sh
+. /age.sh
 
 # result NAME STATUS: what run.sh reads.
 result() {
@@ -96,6 +98,12 @@ perf() {
     udp_once && dns_once
 }
 
+# The programs that Linux 5.4 would run.
+old() {
+    AVOID='--avoid ringbuf --avoid fexit'
+    record old sh -c '. /age.sh; ages'
+}
+
 attempt btf test -s /sys/kernel/btf/vmlinux
 attempt check $recorder check
 attempt files files
@@ -107,3 +115,6 @@ attempt perf perf
 attempt udp udp
 attempt dns dns
 attempt sctp sctp
+attempt old old
+# How many instructions the verifier walked, for run.sh to compare. Kernels before 5.16 do not say.
+$recorder check --programs | sed -n 's/^  \([a-z_0-9]*\): \([0-9][0-9]*\)$/VERIFIED \1 \2/p'
