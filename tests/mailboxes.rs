@@ -104,7 +104,9 @@ fn batch(node: usize, uid: &str) -> NodeObservationSpec {
             None => break mailbox::encode(&[letters[..before].to_vec()]).unwrap().unwrap(),
         }
     };
-    object(json!({"ledger": format!("ledger{node}"), "sequence": 1, "architecture": "amd64", "containers": [container], "payload": payload}))
+    object(
+        json!({"ledger": format!("ledger{node}"), "sequence": 1, "architecture": "amd64", "containers": [container], "payload": payload}),
+    )
 }
 
 /// A figure of the API server's own metrics: the sum over all series of a name that have a text in their labels.
@@ -146,7 +148,8 @@ async fn main() {
     helm.args(install).current_dir(env!("CARGO_MANIFEST_DIR")).env("KUBECONFIG", &kubeconfig).stdout(Stdio::null()).stderr(Stdio::null());
     assert!(helm.status().unwrap().success(), "helm installs the chart");
 
-    let placed: Vec<(usize, String)> = stream::iter(0..NODES).map(|number| place(&admin, number)).buffer_unordered(TOGETHER).collect().await;
+    let placed: Vec<(usize, String)> =
+        stream::iter(0..NODES).map(|number| place(&admin, number)).buffer_unordered(TOGETHER).collect().await;
     let before = stored(&admin).await;
     println!("{NODES} nodes, {NODES} pods of {WORKLOADS} workloads: etcd holds {before:.0} MiB");
 
@@ -180,7 +183,10 @@ async fn main() {
     }
     let refused = metric(&admin, "apiserver_flowcontrol_rejected_requests_total", "runtimemap-").await;
     println!("all of them emptied {:.0} s after a controller came; etcd held {most:.0} MiB at most", began.elapsed().as_secs_f64());
-    println!("requests that the server's flow control refused: {refused:.0}; memory of the controller: {} MiB", resident(controller.0.id()));
+    println!(
+        "requests that the server's flow control refused: {refused:.0}; memory of the controller: {} MiB",
+        resident(controller.0.id())
+    );
     assert!(most < LIMIT, "more than {LIMIT} MiB");
     assert!(refused < 1.0);
 }

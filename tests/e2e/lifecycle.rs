@@ -50,7 +50,9 @@ async fn two_revisions_live_at_once_are_learned_each_and_one_that_comes_back_is_
     assert_eq!(pods, "Running Running", "both are live");
     for pause in ["7", "8"] {
         roll(pause);
-        space.until(PROFILE, "deployment-web", "has the next", |profile| profile["status"]["phase"] == "Complete" && ran(profile, pause)).await;
+        space
+            .until(PROFILE, "deployment-web", "has the next", |profile| profile["status"]["phase"] == "Complete" && ran(profile, pause))
+            .await;
     }
     // Back by three: it is what it was, and there is nothing to learn.
     let change = json!({"spec": {"minReadySeconds": 0}});

@@ -1,7 +1,7 @@
 //! The sample application with the advice on its securityContext.
 
 use runtimemap_crds::ApplicationProfile;
-use runtimemap_policy::security_context::advise;
+use runtimemap_policy::security_context::{Known, advise};
 use runtimemap_tests::space::PROFILE;
 
 use crate::shop::{Shop, WORKLOADS, Workload, value};
@@ -13,7 +13,7 @@ async fn t5_the_application_runs_on_with_every_capability_dropped_but_those_it_u
     for Workload { resource, object, .. } in WORKLOADS {
         let profile = shop.space.until(PROFILE, object, "is there", |_| true).await;
         let profile: ApplicationProfile = serde_json::from_value(profile).unwrap();
-        let patch = advise(&profile).patch.to_string();
+        let patch = advise(&profile, &Known::default()).patch.to_string();
         shop.space.kubectl(&["patch", resource, "--type=strategic", "-p", &patch], "");
         let template = if resource.starts_with("cronjob") { "{.spec.jobTemplate.spec.template" } else { "{.spec.template" };
         let context = |field: &str| value(&shop.space, resource, &format!("{template}.spec.containers[0].securityContext.{field}}}"));

@@ -265,7 +265,8 @@ mod tests {
         let first = merged(Objects::default(), &addition, &revisions, 1000);
         revisions.note_images("a", &[("web".to_owned(), "web@sha256:1".to_owned())].into());
         let kept = BTreeSet::from(["a".to_owned()]);
-        let done = |old| complete(old, "a", &BTreeSet::new(), &kept, Progress { revisions: &revisions, live: &BTreeSet::new(), now: at(2000) });
+        let done =
+            |old| complete(old, "a", &BTreeSet::new(), &kept, Progress { revisions: &revisions, live: &BTreeSet::new(), now: at(2000) });
         let named = done(first);
         assert_eq!(named.profile.containers[0].images, [Image { image: "web:1".into(), image_id: "web@sha256:1".into() }]);
         assert_eq!(done(named.clone()), named);

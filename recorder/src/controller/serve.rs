@@ -296,7 +296,8 @@ impl Controller {
                 Ok(())
             }
             revisions::Change::Complete { id, silent, kept } => {
-                let written = store::update(&self.client, &workload, false, &|old| objects::complete(old, id, silent, kept, progress)).await?;
+                let written =
+                    store::update(&self.client, &workload, false, &|old| objects::complete(old, id, silent, kept, progress)).await?;
                 self.health.count_write("completion");
                 if written.is_some() {
                     let note =

@@ -113,8 +113,9 @@ async fn what_ran_while_it_was_off_is_learned_from_what_still_shows_once_it_is_o
 async fn o4_replicas_on_nodes_without_an_agent_are_named() {
     let node = kubectl(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"], "");
     kubectl(&["label", "node", &node, "watched=yes", "--overwrite"], "");
-    let second = SecondNode::new();
     let _settings = Settings::set(&["nodeAgent.nodeSelector.watched=yes"]);
+    // Only now: an agent's pod that nobody runs there would hold up the others' update.
+    let second = SecondNode::new();
     let space = Space::new("selector").await;
     space.apply(include_str!("../manifests/spread.yaml"));
     let template = "jsonpath={range .items[*]}{.spec.nodeName}/{.metadata.name} {end}";
