@@ -2,7 +2,12 @@
 //!
 //! The API server, etcd and the controller are real, the nodes are simulated: each writes one full mailbox, as its agent would, and waits.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot go on has failed, and prints what it measured")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a measurement that cannot go on has failed, and prints what it measured"
+)]
 
 use std::{
     env,
@@ -139,7 +144,7 @@ async fn main() {
     if env::args().any(|argument| argument == "--test") {
         return;
     }
-    let recorder = env::var("RUNTIMEMAP_RECORDER").unwrap_or_else(|_| panic!("RUNTIMEMAP_RECORDER names the recorder; make bench sets it"));
+    let recorder = env::var("RUNTIMEMAP_RECORDER").expect("RUNTIMEMAP_RECORDER names the recorder; make bench sets it");
     let server = Server::start();
     let kubeconfig = server.kubeconfig();
     let admin = client(&kubeconfig, None).await;
