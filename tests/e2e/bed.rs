@@ -14,6 +14,7 @@ pub(crate) struct Bed {
 
 impl Bed {
     /// The suite's own, if this is it; else says that the scenario is left out.
+    #[expect(clippy::print_stderr, reason = "a scenario that is left out says so")]
     pub(crate) fn own() -> Option<Self> {
         let state = env::var("STATE").ok();
         if state.is_none() {
