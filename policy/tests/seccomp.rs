@@ -13,7 +13,7 @@ use runtimemap_crds::{
 use runtimemap_policy::{
     network,
     seccomp::{Options, PAUSE, filter, generate},
-    security_context::advise,
+    security_context::{Known, advise},
 };
 
 fn container(calls: &[&str]) -> ContainerProfile {
@@ -181,7 +181,7 @@ fn s9_what_was_made_of_a_sandbox_is_said_to_be_of_no_use() {
         let mut neighborhood = NetworkNeighborhood::new("deployment-web", NetworkNeighborhoodSpec::default());
         neighborhood.status = status;
         let policy = network::generate(&neighborhood, &network::Options::default()).status.notes;
-        [generate(&profile, &Options::default()).status.unwrap().notes, policy, advise(&profile).notes]
+        [generate(&profile, &Options::default()).status.unwrap().notes, policy, advise(&profile, &Known::default()).notes]
     };
     let said = |notes: &[String]| notes.iter().any(|note| note.contains("web-1 has gvisor") && note.contains("of no use"));
     assert!(notes(true).iter().all(|notes| said(notes)));
