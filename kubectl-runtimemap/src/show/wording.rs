@@ -123,6 +123,12 @@ pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>, limit: Option<u
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::jiff::Timestamp;
+    use runtimemap_crds::{
+        GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus,
+        condition::{CURRENT, condition, reason},
+    };
+
     use super::*;
 
     #[test]
@@ -139,17 +145,6 @@ mod tests {
         assert_eq!(list(names, Some(12)), "alpha, beta, +2");
         assert_eq!(list(["a-name-much-longer-than-the-cell", "b"], Some(8)), "a-na…ell, +1");
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use k8s_openapi::jiff::Timestamp;
-    use runtimemap_crds::{
-        GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus,
-        condition::{CURRENT, condition, reason},
-    };
-
-    use super::*;
 
     #[test]
     fn a_generated_object_that_is_older_than_what_was_learned_since_is_warned_of() {
