@@ -7,3 +7,4 @@ mod cilium;
 mod pitfalls;
 mod sample;
 mod towns;
+mod whole;
