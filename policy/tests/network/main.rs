@@ -4,6 +4,7 @@
 
 mod addresses;
 mod cilium;
+mod fit;
 mod pitfalls;
 mod sample;
 mod towns;
