@@ -7,12 +7,16 @@ use std::{collections::BTreeMap, process::Command};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use runtimemap_crds::{
     ApplicationProfile, ApplicationProfileSpec, CapabilityUse, ContainerProfile, NetworkNeighborhood, NetworkNeighborhoodSpec, OciSeccomp,
-    Origin, ProfileStatus,
+    Origin, ProfileStatus, WorkloadReference,
     condition::{SANDBOXED, condition, reason},
 };
 use runtimemap_policy::{
     network,
-    seccomp::{Options, PAUSE, filter, generate},
+    seccomp::{
+        Options, PAUSE, REFUSED, Runtime,
+        base::{MEASURED, Measured},
+        filter, generate,
+    },
     security_context::{Known, advise},
 };
 
@@ -51,6 +55,12 @@ fn s3_what_is_not_listed_does_not_exist() {
 fn s4_architectures_are_named_as_libseccomp_does() {
     let both = filter(&container(&[]), &["amd64".to_owned(), "arm64".to_owned()], &Options::default());
     assert_eq!(both.architectures, ["SCMP_ARCH_AARCH64", "SCMP_ARCH_X86_64"]);
+    for (go, name) in
+        [("386", "X86"), ("arm", "ARM"), ("ppc64le", "PPC64LE"), ("riscv64", "RISCV64"), ("s390x", "S390X"), ("x32", "X32"), ("x86", "X86")]
+    {
+        assert_eq!(filter(&container(&[]), &[go.to_owned()], &Options::default()).architectures, [format!("SCMP_ARCH_{name}")]);
+    }
+    assert!(filter(&container(&[]), &["mips".to_owned()], &Options::default()).architectures.is_empty());
     let mut compat = container(&[]);
     compat.syscall_architectures = BTreeMap::from([("x86".to_owned(), vec!["socketcall".to_owned()])]);
     let compat = filter(&compat, &amd64(), &Options::default());
@@ -186,4 +196,66 @@ fn s9_what_was_made_of_a_sandbox_is_said_to_be_of_no_use() {
     let said = |notes: &[String]| notes.iter().any(|note| note.contains("web-1 has gvisor") && note.contains("of no use"));
     assert!(notes(true).iter().all(|notes| said(notes)));
     assert!(!notes(false).iter().any(|notes| said(notes)));
+}
+
+/// A profile that gives a reviewer much to know.
+fn remarkable() -> ApplicationProfile {
+    let mut web = container(&["read", "syscall_600", "syscall_name", "mount", "acct"]);
+    web.syscalls_denied = vec!["bpf".to_owned(), "read".to_owned(), "close".to_owned(), "socket".to_owned(), "reboot".to_owned()];
+    let web = with(web, "SYS_PACCT");
+    let named = |name: &str, calls: &[&str]| ContainerProfile { name: name.to_owned(), ..container(calls) };
+    let idle = ContainerProfile { syscall_origins: [(Origin::Runtime, vec!["execve".to_owned()])].into(), ..named("idle", &[]) };
+    let entered = ContainerProfile { syscall_origins: [(Origin::Exec, vec!["getcpu".to_owned()])].into(), ..named("entered", &[]) };
+    // Refused to it, and made all the same later on.
+    let socketed = ContainerProfile { syscalls_denied: vec!["socket".to_owned()], ..named("socketed", &["socket"]) };
+    let workload = WorkloadReference { kind: "Deployment".to_owned(), name: "web".to_owned(), ..WorkloadReference::default() };
+    let spec = ApplicationProfileSpec {
+        workload,
+        architectures: vec!["amd64".to_owned(), "mips".to_owned()],
+        containers: vec![web, idle, entered, socketed],
+        ephemeral_containers: vec![named("debugger", &["ptrace"]), named("silent", &[])],
+        ..ApplicationProfileSpec::default()
+    };
+    ApplicationProfile::new("deployment-web", spec)
+}
+
+#[test]
+fn a_reviewer_is_told_all_there_is_to_know_and_nothing_else() {
+    insta::assert_yaml_snapshot!(generate(&remarkable(), &Options::default()).status.unwrap().notes);
+    let options = Options {
+        siblings: false,
+        probes: false,
+        entered: false,
+        audit: true,
+        runtime: Some(Runtime::Crun),
+        pod: true,
+        ..Options::default()
+    };
+    insta::assert_yaml_snapshot!(generate(&remarkable(), &options).status.unwrap().notes);
+}
+
+#[test]
+fn the_filters_say_whose_they_are() {
+    let made = generate(&remarkable(), &Options::default());
+    assert_eq!((made.spec.workload.kind.as_str(), made.spec.workload.name.as_str()), ("Deployment", "web"));
+    assert_eq!(made.spec.containers.keys().collect::<Vec<_>>(), ["entered", "idle", "socketed", "web"]);
+}
+
+#[test]
+fn a_call_without_a_name_is_in_no_filter() {
+    let made = filter(&container(&["syscall_600", "read"]), &amd64(), &Options::default());
+    assert!(allows(&made, "read") && !allows(&made, "syscall_600"));
+}
+
+#[test]
+fn s1_what_a_runtime_only_tries_is_allowed_unless_default_profiles_refuse_it() {
+    let made = filter(&container(&[]), &amd64(), &Options::default());
+    let tried: Vec<&str> =
+        MEASURED.iter().flat_map(Measured::calls).filter(|calls| !calls.needed).flat_map(|calls| calls.names()).collect();
+    let (refused, harmless): (Vec<&str>, Vec<&str>) = tried.into_iter().partition(|name| REFUSED.contains(name));
+    for name in ["fcntl", "close_range"] {
+        assert!(harmless.contains(&name));
+    }
+    assert_eq!(harmless.into_iter().filter(|name| !allows(&made, name)).collect::<Vec<_>>(), Vec::<&str>::new());
+    assert!(!refused.is_empty() && refused.into_iter().all(|name| !allows(&made, name)));
 }

@@ -39,6 +39,9 @@ pub(crate) struct View {
     pub(crate) policies: Vec<NetworkPolicy>,
 }
 
+/// More changes than come while the rules are made.
+const MANY: usize = 10_000;
+
 /// Whoever waits until the rules are those of all that is there.
 type Waiting = oneshot::Sender<usize>;
 
@@ -89,7 +92,8 @@ async fn work(requests: &mut mpsc::UnboundedReceiver<Waiting>) {
     let policies =
         watcher(Api::<NetworkPolicy>::all(client.clone()), watcher::Config::default()).touched_objects().map(drop_object).boxed();
     let namespaces = watcher(Api::<Namespace>::all(client.clone()), watcher::Config::default()).touched_objects().map(drop_object).boxed();
-    let mut changes = stream::select_all([pods, policies, namespaces]);
+    // Many at once are one reason to look.
+    let mut changes = stream::select_all([pods, policies, namespaces]).ready_chunks(MANY);
     let mut loaded = String::new();
     loop {
         let waiting = tokio::select! {

@@ -22,13 +22,12 @@ pub const PAUSE: &[&str] = &[
     "write",
 ];
 
-/// All containers of a pod, as if they were one.
+/// All containers of a pod, as if they were one: as much of it as a filter is made of.
 pub(super) fn together(spec: &ApplicationProfileSpec) -> ContainerProfile {
-    let mut pod = ContainerProfile { name: "pod".to_owned(), ..ContainerProfile::default() };
+    let mut pod = ContainerProfile::default();
     for container in spec.init_containers.iter().chain(&spec.containers) {
         pod.syscalls.extend(container.syscalls.iter().cloned());
         pod.capabilities.extend(container.capabilities.iter().cloned());
-        pod.syscalls_denied.extend(container.syscalls_denied.iter().cloned());
         for (origin, calls) in &container.syscall_origins {
             pod.syscall_origins.entry(*origin).or_default().extend(calls.iter().cloned());
         }
@@ -37,8 +36,5 @@ pub(super) fn together(spec: &ApplicationProfileSpec) -> ContainerProfile {
         }
     }
     pod.syscalls.extend(PAUSE.iter().map(|call| (*call).to_owned()));
-    // Refused to one, and made by another: it is allowed.
-    let allowed = std::mem::take(&mut pod.syscalls_denied);
-    pod.syscalls_denied = allowed.into_iter().filter(|call| !pod.syscalls.contains(call)).collect();
     pod
 }

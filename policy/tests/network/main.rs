@@ -4,6 +4,8 @@
 
 mod addresses;
 mod cilium;
+mod fit;
 mod pitfalls;
 mod sample;
 mod towns;
+mod whole;

@@ -372,6 +372,11 @@ fn n16_behind_a_proxy_in_the_pod_nothing_is_said_of_ingress() {
     let spec = generated.policy.spec.unwrap();
     assert_eq!((spec.policy_types.unwrap(), spec.ingress, spec.egress.unwrap().len()), (vec!["Egress".to_owned()], None, 1));
     assert!(generated.status.notes.iter().any(|note| note.contains("a proxy accepts on port 15006")));
+    // Another condition is none of that, and neither is one that is false.
+    let conditions = &mut object.status.as_mut().unwrap().conditions;
+    conditions[0].status = "False".to_owned();
+    conditions.push(condition::condition(condition::TRUNCATED, true, "x", "x", conditions[0].last_transition_time.clone()));
+    assert_eq!(generate(&object, &Options::default()).policy.spec.unwrap().policy_types.unwrap(), ["Ingress", "Egress"]);
 }
 
 #[test]

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Makes its database and serves it to all.
 set -e
 export PATH=/usr/lib/postgresql/15/bin LC_ALL=C
