@@ -86,8 +86,11 @@ impl Server {
         }
         let config = folder.path().join("requests");
         fs::write(&config, requests).expect("a file can be written");
-        let status =
-            Command::new("curl").args(["--parallel", "--parallel-max", "32", "--no-progress-meter", "--config"]).arg(&config).status().expect("curl runs");
+        let status = Command::new("curl")
+            .args(["--parallel", "--parallel-max", "32", "--no-progress-meter", "--config"])
+            .arg(&config)
+            .status()
+            .expect("curl runs");
         assert!(status.success(), "profiles were not created: {status}");
     }
 
