@@ -3,6 +3,7 @@
 //! Readers of YAML 1.1 (kubectl, PyYAML) take `y`, `on`, `no`, `1e3` and `012` for booleans and numbers, so a string
 //! that looks like anything else is quoted. Control characters are written as escapes, never as themselves.
 
+mod block;
 mod stream;
 
 use serde::Serialize;

@@ -326,6 +326,38 @@ fn a_malformed_field_is_named_with_its_document_and_line() {
 }
 
 #[test]
+fn a_kind_is_found_however_it_is_written() {
+    for text in [
+        "apiVersion: runtimemap.io/v1alpha1\nkind: SeccompProfile\nmetadata: {name: a}\nspec: {workload: {kind: Pod, name: a}}\n",
+        "---\nkind:   SeccompProfile  \nmetadata: {name: a}\napiVersion: \"runtimemap.io/v1alpha1\"\nspec: {workload: {kind: Pod, name: a}}\n",
+        "kind: SeccompProfile # of a pod\napiVersion: runtimemap.io/v1alpha1\nmetadata: {name: a}\nspec: {workload: {kind: Pod, name: a}}\n",
+        "{kind: SeccompProfile, apiVersion: runtimemap.io/v1alpha1, metadata: {name: a}, spec: {workload: {kind: Pod, name: a}}}",
+        "--- {\"kind\": \"SeccompProfile\", \"apiVersion\": \"runtimemap.io/v1alpha1\", \"metadata\": {\"name\": \"a\"},\n\"spec\": {\"workload\": {\"kind\": \"Pod\", \"name\": \"a\"}}}",
+    ] {
+        let read = yaml::from_stream(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!((read.len(), read[0].kind(), read[0].name()), (1, "SeccompProfile", "a"), "{text}");
+    }
+}
+
+#[test]
+fn a_long_stream_is_read_in_its_order_and_its_first_fault_is_said() {
+    let profile = |name: &str, spec: &str| {
+        format!(
+            "---\napiVersion: runtimemap.io/v1alpha1\nkind: ApplicationProfile\nmetadata: {{name: {name}}}\nspec: {{workload: {spec}}}\n"
+        )
+    };
+    let names: Vec<String> = (0..2000).map(|number| format!("p{number}")).collect();
+    let mut texts: Vec<String> = names.iter().map(|name| profile(name, "{kind: Pod, name: a}")).collect();
+    assert!(texts.concat().len() > 200_000, "long enough for several threads");
+    let read = yaml::from_stream(&texts.concat()).unwrap();
+    assert_eq!(read.iter().map(Object::name).collect::<Vec<_>>(), names);
+    texts[1900] = profile("late", "7");
+    texts[600] = profile("early", "7");
+    let error = yaml::from_stream(&texts.concat()).unwrap_err().to_string();
+    assert!(error.starts_with("failed to read document 601 at line 3005, field spec.workload: "), "{error}");
+}
+
+#[test]
 fn another_api_a_missing_kind_an_empty_and_an_endless_stream_are_named() {
     let message = |text: &str| yaml::from_stream(text).unwrap_err().to_string();
     assert_eq!(message(""), "failed to read YAML: the stream is empty");

@@ -73,20 +73,24 @@ impl Server {
             profile["spec"]["workload"] = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": format!("w{name}")});
             let body = folder.path().join(format!("{name}.json"));
             fs::write(&body, profile.to_string()).expect("a file can be written");
+            let next = if requests.is_empty() { "" } else { "next\n" };
             // Writing to a String cannot fail.
             let _ = writeln!(
                 requests,
-                "url = \"{url}/apis/runtimemap.io/v1alpha1/namespaces/default/applicationprofiles\"\ncacert = \"{pki}/ca.crt\"\n\
+                "{next}url = \"{url}/apis/runtimemap.io/v1alpha1/namespaces/default/applicationprofiles\"\ncacert = \"{pki}/ca.crt\"\n\
                  cert = \"{pki}/admin.crt\"\nkey = \"{pki}/admin.key\"\nheader = \"Content-Type: application/json\"\n\
-                 data = \"@{}\"\noutput = \"/dev/null\"\nsilent\nfail\nnext",
+                 data = \"@{}\"\noutput = \"/dev/null\"\nsilent\nfail",
                 body.display(),
                 pki = pki.display()
             );
         }
         let config = folder.path().join("requests");
         fs::write(&config, requests).expect("a file can be written");
-        let status =
-            Command::new("curl").args(["--parallel", "--parallel-max", "32", "--config"]).arg(&config).status().expect("curl runs");
+        let status = Command::new("curl")
+            .args(["--parallel", "--parallel-max", "32", "--no-progress-meter", "--config"])
+            .arg(&config)
+            .status()
+            .expect("curl runs");
         assert!(status.success(), "profiles were not created: {status}");
     }
 

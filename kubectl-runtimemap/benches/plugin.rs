@@ -1,4 +1,4 @@
-//! How long the plugin takes on a file of 1,000 workloads, and on one with 100,000 flows: `cargo bench -p kubectl-runtimemap`.
+//! How long the plugin takes on a file of 1,000 workloads, and on one of as many with 100,000 flows: `cargo bench -p kubectl-runtimemap`.
 //!
 //! Prints one line for each verb. The whole program is measured, from its start to its end, at its fastest of some runs.
 
@@ -12,11 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use runtimemap_crds::yaml;
+
 /// Runs of each verb.
 const RUNS: usize = 5;
 
-/// Profiles and neighborhoods of as many workloads, each of which talks to as many others.
-fn recording(workloads: usize, peers: usize) -> String {
+/// Profiles and neighborhoods of as many workloads, each of which talks to three others, and to so many addresses outside the cluster.
+fn recording(workloads: usize, addresses: usize) -> String {
     let mut text = String::new();
     for workload in 0..workloads {
         let head = |kind: &str| {
@@ -31,7 +33,7 @@ fn recording(workloads: usize, peers: usize) -> String {
         text.push_str(&head("NetworkNeighborhood"));
         // Writing to a String cannot fail.
         let _ = write!(text, "  podSelector: {{matchLabels: {{app: w{workload}}}}}\n  containers:\n  - name: c\n    egress:\n");
-        for peer in (1..=peers).map(|step| (workload + step * 7) % workloads) {
+        for peer in (1..=3).map(|step| (workload + step * 7) % workloads) {
             let _ = writeln!(
                 text,
                 "    - {{identifier: i{peer}, type: internal, peer: {{class: Workload, namespace: ns{}, kind: Deployment, name: w{peer}}}, \
@@ -39,8 +41,16 @@ fn recording(workloads: usize, peers: usize) -> String {
                 peer % 20
             );
         }
+        if addresses > 0 {
+            let of = |number: usize| format!("203.0.{}.{}", number / 250, number % 250 + 1);
+            let list: Vec<String> = (0..addresses).map(|number| of((workload * 7 + number) % 60_000)).collect();
+            let port = "[{name: TCP-443, protocol: TCP, port: 443}]";
+            let list = list.join(", ");
+            let _ = writeln!(text, "    - {{identifier: w, type: external, peer: {{class: World}}, ipAddresses: [{list}], ports: {port}}}");
+        }
     }
-    text
+    // As the recorder writes it.
+    yaml::to_stream(&yaml::from_stream(&text).expect("it is a recording")).expect("it can be written")
 }
 
 fn fastest(args: &[&str], file: &Path) -> Duration {
@@ -57,9 +67,9 @@ fn fastest(args: &[&str], file: &Path) -> Duration {
 fn main() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let thousand = folder.path().join("thousand.yaml");
-    fs::write(&thousand, recording(1000, 3)).expect("a file can be written");
+    fs::write(&thousand, recording(1000, 0)).expect("a file can be written");
     let flows = folder.path().join("flows.yaml");
-    fs::write(&flows, recording(500, 200)).expect("a file can be written");
+    fs::write(&flows, recording(1000, 97)).expect("a file can be written");
     for (what, args, file) in [
         ("show, 1,000 workloads", &["show"][..], &thousand),
         ("graph, 1,000 workloads", &["graph"], &thousand),

@@ -1,5 +1,7 @@
 //! The policies to try: those in force, those generated, those of files.
 
+use std::collections::HashMap;
+
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use runtimemap_policy::network;
 
@@ -30,11 +32,34 @@ pub(crate) fn replaced(mut policies: Vec<NetworkPolicy>, newer: Vec<NetworkPolic
     let key = |policy: &NetworkPolicy| {
         (policy.metadata.namespace.clone().unwrap_or_else(|| "default".to_owned()), policy.metadata.name.clone().unwrap_or_default())
     };
+    let mut places: HashMap<_, usize> = policies.iter().map(key).zip(0..).collect();
     for policy in newer {
-        match policies.iter_mut().find(|known| key(known) == key(&policy)) {
+        let place = *places.entry(key(&policy)).or_insert(policies.len());
+        match policies.get_mut(place) {
             Some(known) => *known = policy,
             None => policies.push(policy),
         }
     }
     policies
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_policy_stands_where_the_older_stood() {
+        let policy = |namespace: Option<&str>, name: &str, version: &str| {
+            let mut policy = NetworkPolicy::default();
+            policy.metadata.namespace = namespace.map(str::to_owned);
+            policy.metadata.name = Some(name.to_owned());
+            policy.metadata.resource_version = Some(version.to_owned());
+            policy
+        };
+        let known = vec![policy(Some("a"), "x", "1"), policy(Some("default"), "y", "2")];
+        let newer = vec![policy(None, "y", "3"), policy(Some("b"), "x", "4"), policy(Some("b"), "x", "5")];
+        let all = replaced(known, newer);
+        let versions: Vec<&str> = all.iter().filter_map(|policy| policy.metadata.resource_version.as_deref()).collect();
+        assert_eq!(versions, ["1", "3", "5"]);
+    }
 }

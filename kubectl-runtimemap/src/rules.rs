@@ -87,8 +87,7 @@ pub(crate) fn with(policy: &NetworkPolicy, rules: &[Rule]) -> NetworkPolicy {
 
 /// What was decided about a rule, if it still is the rule that was decided about.
 pub(crate) fn decision<'a>(review: Option<&'a Review>, rule: &Rule) -> Option<&'a Decision> {
-    let hash = rule.hash();
-    review?.decisions.iter().find(|decision| decision.rule == rule.id && decision.hash == hash)
+    review?.decisions.iter().find(|decision| decision.rule == rule.id && decision.hash == rule.hash())
 }
 
 /// What is left of a rule after its decision: several where it was split, none where it was rejected.

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use runtimemap_crds::RuleDirection;
-use runtimemap_policy::recorded::{self as flows, Judged, Recorded, RecordedFlow};
+use runtimemap_policy::{
+    evaluator::{Evaluator, Verdict},
+    recorded::{self as flows, Recorded, RecordedFlow},
+};
 use serde_json::json;
 
 use crate::{
@@ -55,8 +58,10 @@ pub(crate) fn simulate(plan: &Simulate, screen: Screen) -> anyhow::Result<Report
     };
     let policies = in_force::replaced(in_force, newer);
     let recorded = flows::flows(&neighborhoods, live);
-    let judged = recorded.judge(&policies)?;
-    let lines: Vec<Line<'_>> = recorded.flows.iter().zip(&judged).map(|(flow, judged)| Line { flow, judged }).collect();
+    // Not `judge`, which puts every verdict into words: of many flows few are shown.
+    let evaluator = Evaluator::new(&policies, &recorded.cluster)?;
+    let judged = |flow| Line { flow, verdict: evaluator.judge(&flow.flow), evaluator: &evaluator };
+    let lines: Vec<Line<'_>> = recorded.flows.iter().map(judged).collect();
     let cut = lines.iter().filter(|line| line.is_cut()).count();
     let shown: Vec<&Line<'_>> = lines.iter().filter(|line| !denied || line.is_cut()).collect();
     let text = if *json {
@@ -72,17 +77,22 @@ pub(crate) fn simulate(plan: &Simulate, screen: Screen) -> anyhow::Result<Report
 /// A flow and what becomes of it.
 struct Line<'a> {
     flow: &'a RecordedFlow<'a>,
-    judged: &'a Judged,
+    verdict: Verdict,
+    evaluator: &'a Evaluator<'a>,
 }
 
 impl Line<'_> {
     /// Whether something is cut that is meant to pass.
     fn is_cut(&self) -> bool {
-        recorded::aside(&self.flow.seen).is_none() && !self.judged.verdict.is_allowed()
+        recorded::aside(&self.flow.seen).is_none() && !self.verdict.is_allowed()
+    }
+
+    fn reason(&self) -> String {
+        self.evaluator.reason(&self.flow.flow, &self.verdict)
     }
 
     fn word(&self) -> &'static str {
-        match (self.judged.verdict.is_allowed(), self.is_cut()) {
+        match (self.verdict.is_allowed(), self.is_cut()) {
             (true, _) => "allowed",
             (false, true) => "CUT",
             (false, false) => "cut, not counted",
@@ -93,8 +103,8 @@ impl Line<'_> {
         let seen = &self.flow.seen;
         let way = if seen.direction == RuleDirection::Ingress { "from" } else { "to" };
         let why = match recorded::aside(seen) {
-            Some(aside) => format!("{aside}; {}", self.judged.reason),
-            None => self.judged.reason.clone(),
+            Some(aside) => format!("{aside}; {}", self.reason()),
+            None => self.reason(),
         };
         let port = format!("{:?} {}", self.flow.port.protocol, self.flow.port.port);
         [self.word().to_owned(), recorded::whose(seen.neighborhood), way.to_owned(), show::peer(seen.neighbor), port, why]
@@ -111,9 +121,9 @@ impl Line<'_> {
             "peer": show::peer(seen.neighbor),
             "protocol": port.protocol,
             "port": port.port,
-            "allowed": self.judged.verdict.is_allowed(),
+            "allowed": self.verdict.is_allowed(),
             "counted": recorded::aside(seen).is_none(),
-            "reason": self.judged.reason,
+            "reason": self.reason(),
         })
     }
 }

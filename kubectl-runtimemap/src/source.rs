@@ -98,7 +98,8 @@ impl Source {
 
 /// The items, if the text is a v1 List: as kubectl, and `show`, print several objects.
 fn listed(text: &str) -> Option<Vec<Value>> {
-    let mut list: Value = serde_saphyr::from_str(text).ok()?;
+    let json = if text.trim_start().starts_with('{') { serde_json::from_str(text).ok() } else { None };
+    let mut list: Value = json.or_else(|| serde_saphyr::from_str(text).ok())?;
     if list["apiVersion"] != "v1" || list["kind"] != "List" {
         return None;
     }
