@@ -27,7 +27,7 @@ export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
 # The parts of `make test`, in the order in which they run. Each is a target of its own.
-PARTS := format lint scripts deny unit judge docs ebpf kernel plugin truth replay kernels
+PARTS := format lint scripts deny unit judge docs ebpf kernel plugin truth replay kernels enforce
 # Integration tests of the part `unit`: all but the recorder's, which need this kernel, those named plugin*, which need kubectl,
 # those that make containers with runc or ask the judge, and what README shows.
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds policy kubectl-runtimemap,$(name)/tests/*.rs))))
