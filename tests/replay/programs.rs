@@ -42,6 +42,7 @@ pub(crate) fn nginx() -> Result<Program> {
         }),
         stop: "QUIT",
         made: &["body", "proxy", "fastcgi", "uwsgi", "scgi", "access.log", "error.log"],
+        chance: &[],
         needs: "bind",
     })
 }
@@ -75,6 +76,7 @@ pub(crate) fn redis() -> Result<Program> {
         }),
         stop: "TERM",
         made: &["appendonlydir", "dump.rdb"],
+        chance: &[],
         needs: "epoll_create",
     })
 }
@@ -108,6 +110,7 @@ pub(crate) fn postgres() -> Result<Program> {
         }),
         stop: "INT",
         made: &["data"],
+        chance: &[("mremap", "whether a large block can grow where it lies")],
         needs: "listen",
     })
 }
@@ -135,6 +138,7 @@ pub(crate) fn python() -> Result<Program> {
         }),
         stop: "TERM",
         made: &["__pycache__"],
+        chance: &[],
         needs: "listen",
     })
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// Families: what one version of the C library calls, another or one of another architecture does by one of the same family; or the
-/// same one does, as memory happens to lie when a large block grows (`mremap`).
+/// Families: what one version of the C library calls, another or one of another architecture does by one of the same family.
 ///
 /// None has a member that default profiles refuse. `clone3` is in none: a default profile answers ENOSYS, since no filter can see its
 /// flags, and the C library then calls `clone`.
@@ -29,7 +28,6 @@ pub const FAMILIES: &[&[&str]] = &[
     &["link", "linkat"],
     &["mkdir", "mkdirat"],
     &["mknod", "mknodat"],
-    &["mmap", "mremap", "munmap"],
     &["pipe", "pipe2"],
     &["poll", "ppoll", "ppoll_time64"],
     &["preadv", "preadv2"],
