@@ -89,6 +89,8 @@ impl Ledger {
                 self.network.add_flow(&network::Flow { direction, protocol, local, remote, outcome, origin }, first_seen);
             }
             Act::Listen { protocol, address } => self.network.add_listen(protocol, address),
+            // Who answers himself names nobody.
+            Act::DnsAnswer { server, .. } if self.network.is_served_by_itself(server) => {}
             Act::DnsAnswer { name, addresses, server: _ } => self.network.add_answer(&name, &addresses),
             Act::Left => {
                 if self.left.len() < LEFT {

@@ -37,7 +37,7 @@ async fn two_revisions_live_at_once_are_learned_each_and_one_that_comes_back_is_
     let complete = |profile: &Value, count: usize| profile["status"]["phase"] == "Complete" && revisions(profile) == count;
     let roll = |pause: &str| {
         // The new one is never ready enough for the old one to go.
-        let change = json!({"spec": {"minReadySeconds": 3600, "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        let change = json!({"spec": {"minReadySeconds": 3600, "progressDeadlineSeconds": 7200, "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {"spec": {"containers": [{"name": "acts", "command": ["/acts", pause, "192.0.2.1", "stay"]}]}}}});
         space.kubectl(&["patch", "deployment", "web", "-p", &change.to_string()], "");
     };

@@ -175,6 +175,10 @@ fn owner<'a>(
         let (container, revision) = (known.container.clone(), known.revision.clone());
         return Ok(Owner { workload, container, role: Role::of(&known.role), revision, takes, pod: None });
     };
+    if placed.pod.node.is_empty() {
+        // Its node knows of it before we hear that it was bound.
+        return wait("UnknownPod");
+    }
     if placed.pod.node != node {
         // A node speaks for its own pods only.
         return Err((MailVerdict::Refused, "ForeignPod"));

@@ -206,7 +206,7 @@ impl Workloads {
         let ends = match tracked.workload.reference.kind.as_str() {
             "Job" => Ends::Success,
             "CronJob" => Ends::ClockAndSuccess,
-            "Pod" if tracked.workload.owned => Ends::ClockOrEnd,
+            "Pod" => Ends::ClockOrEnd,
             _ => Ends::Clock,
         };
         let marks = self.marks(&tracked.workload, pods.first().map(|placed| &placed.pod));

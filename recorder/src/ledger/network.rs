@@ -107,6 +107,14 @@ impl Network {
         addresses.insert(address);
     }
 
+    /// Whether a server is the container itself, which could give any address any name.
+    pub fn is_served_by_itself(&self, server: SocketAddr) -> bool {
+        let ip = server.ip().to_canonical();
+        let is_server = |own: &IpAddr| own.is_unspecified() || own.to_canonical() == ip;
+        let served = self.listens.get(&(Protocol::UDP, server.port()));
+        ip.is_loopback() && served.is_some_and(|addresses| addresses.iter().any(is_server))
+    }
+
     /// Adds a name that was resolved.
     pub fn add_answer(&mut self, name: &str, addresses: &[IpAddr]) {
         for address in addresses {
@@ -162,6 +170,19 @@ mod tests {
         let address: IpAddr = "10.0.0.2".parse().unwrap();
         assert_eq!(network.edges.keys().map(|edge| edge.address).collect::<Vec<_>>(), [address]);
         assert!(network.names.contains_key(&address));
+    }
+
+    #[test]
+    fn n18_a_container_that_answers_itself_names_nobody() {
+        let itself = |listens: &str, server: &str| {
+            let mut network = Network::default();
+            network.add_listen(Protocol::UDP, listens.parse().unwrap());
+            network.is_served_by_itself(server.parse().unwrap())
+        };
+        assert!(itself("127.0.0.1:53", "127.0.0.1:53") && itself("[::]:53", "127.0.0.1:53") && itself("0.0.0.0:53", "[::1]:53"));
+        // Somebody else's stub on this machine, and a server elsewhere.
+        assert!(!itself("127.0.0.1:53", "127.0.0.53:53") && !itself("127.0.0.1:5353", "127.0.0.1:53"));
+        assert!(!itself("0.0.0.0:53", "10.0.0.53:53"));
     }
 
     #[test]

@@ -91,6 +91,17 @@ fn a_node_cannot_speak_for_a_pod_of_another_node() {
 }
 
 #[test]
+fn a_pod_that_is_not_known_to_be_bound_yet_waits() {
+    let mut index = index();
+    let unbound = json!({"metadata": {"uid": "pod-4", "name": "d", "namespace": "shop"}, "spec": {"containers": [{"name": "web"}]}});
+    index.apply_pod(Pod::of(serde_json::from_value(unbound).unwrap()).unwrap(), Workload::default());
+    let batch = batch(&[("pod-4", "web")], &[vec![exec("/bin/web")]]);
+    let now = Now { instant: Instant::now(), wall: Timestamp::UNIX_EPOCH };
+    let sorted = sort(&index, &mut workloads(), &Desk::default(), "node1", &batch, &mut Waiting::new(), now);
+    assert_eq!(causes(&sorted), [(MailVerdict::Later, "UnknownPod")]);
+}
+
+#[test]
 fn what_is_unknown_waits_and_keeps_nobody_else_waiting() {
     let batch = batch(&[("pod-9", "web"), ("pod-1", "other"), ("pod-1", "web")], &[vec![], vec![], vec![exec("/bin/web")]]);
     let (mut waiting, now) = (Waiting::new(), Instant::now());
