@@ -48,11 +48,10 @@ async fn two_revisions_live_at_once_are_learned_each_and_one_that_comes_back_is_
     space.until(PROFILE, "deployment-web", "has both", both).await;
     let pods = space.kubectl(&["get", "pods", "-o", "jsonpath={.items[*].status.phase}"], "");
     assert_eq!(pods, "Running Running", "both are live");
-    for pause in ["7", "8"] {
+    for (count, pause) in [(3, "7"), (4, "8")] {
         roll(pause);
-        space
-            .until(PROFILE, "deployment-web", "has the next", |profile| profile["status"]["phase"] == "Complete" && ran(profile, pause))
-            .await;
+        let next = |profile: &Value| complete(profile, count) && ran(profile, pause);
+        space.until(PROFILE, "deployment-web", "has the next", next).await;
     }
     // Back by three: it is what it was, and there is nothing to learn.
     let change = json!({"spec": {"minReadySeconds": 0}});
