@@ -116,6 +116,9 @@ pub(crate) fn left(policy: &GeneratedNetworkPolicy) -> Vec<Rule> {
 
 /// The policy as it was reviewed.
 pub(crate) fn reviewed(policy: &GeneratedNetworkPolicy) -> NetworkPolicy {
+    if policy.review.as_ref().is_none_or(|review| review.decisions.is_empty()) {
+        return policy.spec.clone();
+    }
     with(&policy.spec, &left(policy))
 }
 

@@ -1,6 +1,6 @@
 //! Reading a stream of documents.
 
-use std::{borrow::Cow, num::NonZero, panic, thread};
+use std::borrow::Cow;
 
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -9,9 +9,6 @@ use crate::{GROUP, VERSION, object::Object};
 
 /// Longest stream that is read, in bytes. Objects stay below 50 kB and a file has a few of them.
 pub const MAX_BYTES: usize = 16 << 20;
-
-/// Length of a stream, in bytes, below which the processors that would share it are not worth waking.
-const SHARED: usize = 128 << 10;
 
 /// A stream could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -51,28 +48,13 @@ pub fn from_stream(text: &str) -> Result<Vec<Object>, ReadError> {
     if text.len() > MAX_BYTES {
         return Err(ReadError::TooLong { bytes: text.len() });
     }
-    let mut documents = documents(text);
-    documents.retain(|document| !document.is_blank());
-    documents.iter_mut().zip(1..).for_each(|(document, number)| document.number = number);
-    let workers = if text.len() < SHARED { 1 } else { thread::available_parallelism().map_or(1, NonZero::get) };
-    let objects = read(&documents, workers)?;
+    let objects: Vec<Object> = documents(text)
+        .into_iter()
+        .filter(|document| !document.is_blank())
+        .enumerate()
+        .map(|(index, document)| Document { number: index + 1, ..document }.read())
+        .collect::<Result<_, _>>()?;
     if objects.is_empty() { Err(ReadError::Empty) } else { Ok(objects) }
-}
-
-/// Reads documents on so many threads. Of several that are wrong the first is said.
-fn read(documents: &[Document<'_>], workers: usize) -> Result<Vec<Object>, ReadError> {
-    let all = |documents: &[Document<'_>]| documents.iter().map(Document::read).collect::<Result<Vec<_>, _>>();
-    if workers < 2 || documents.len() < 2 {
-        return all(documents);
-    }
-    thread::scope(|scope| {
-        let shares: Vec<_> = documents.chunks(documents.len().div_ceil(workers)).map(|share| scope.spawn(move || all(share))).collect();
-        let mut objects = Vec::with_capacity(documents.len());
-        for share in shares {
-            objects.extend(share.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))?);
-        }
-        Ok(objects)
-    })
 }
 
 /// A piece of the stream.
