@@ -126,10 +126,26 @@ mod tests {
     }
 
     #[test]
+    fn a_block_that_is_wider_than_all_mapped_addresses_is_one_of_ipv6() {
+        assert!(holds("::ffff:1.2.3.4/95", "::fffe:0:1") && !holds("::ffff:1.2.3.4/95", "1.2.3.4"));
+        assert!(holds("::ffff:1.2.3.4/96", "9.9.9.9") && !holds("::ffff:1.2.3.4/96", "::fffe:0:1"));
+    }
+
+    #[test]
     fn what_is_no_block_is_refused() {
-        for cidr in
-            ["", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/+8", "10.0.0.0/08", "10.0.0.0/", "/8", "::ffff:1.2.3.4/200"]
-        {
+        for cidr in [
+            "",
+            "10.0.0.0",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "::/129",
+            "10.0.0.0/+8",
+            "10.0.0.0/08",
+            "10.0.0.0/",
+            "/8",
+            "::ffff:1.2.3.4/200",
+            "::ffff:1.2.3.4/0128",
+        ] {
             assert_eq!(Range::parse(cidr), None, "{cidr}");
         }
     }

@@ -84,13 +84,6 @@ impl Cluster {
     }
 }
 
-impl Namespace {
-    /// One that has no label but its name.
-    pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), labels: BTreeMap::new() }
-    }
-}
-
 impl From<&core::Namespace> for Namespace {
     fn from(object: &core::Namespace) -> Self {
         let metadata = object.metadata.clone();

@@ -26,6 +26,7 @@ fn every_field_that_cannot_be_read_is_named() {
         (port(json!({"endPort": 80})), "spec.ingress[1].ports[0].endPort: needs a port that is a number"),
         (port(json!({"port": "HTTP"})), "spec.ingress[1].ports[0].port: \"HTTP\" is no name of a port"),
         (port(json!({"port": "80"})), "spec.ingress[1].ports[0].port: \"80\" is no name of a port"),
+        (port(json!({"port": "a_b"})), "spec.ingress[1].ports[0].port: \"a_b\" is no name of a port"),
         (port(json!({"port": "a-name-too-long0"})), "spec.ingress[1].ports[0].port: \"a-name-too-long0\" is no name of a port"),
         (from(json!({})), "spec.ingress[1].from[0]: a peer has to say whom it means"),
         (from(json!({"ipBlock": {"cidr": "::/0"}, "podSelector": {}})), "spec.ingress[1].from[0]: an ipBlock stands alone in its peer"),

@@ -4,6 +4,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "policies are written where they are used, without a sign before each")]
 
 mod invalid;
+mod objects;
 mod recorded;
 mod rules;
 mod sides;

@@ -111,3 +111,20 @@ fn names_of_ports_are_learned_where_no_pod_tells_them() {
     let by_name = policy("shop", "x", json!({"podSelector": {"matchLabels": {"app": "api"}}, "ingress": [{"ports": [{"port": "http"}]}]}));
     assert!(recorded.judge(&[by_name]).unwrap()[0].verdict.is_allowed());
 }
+
+#[test]
+fn n10_a_service_by_hand_is_its_addresses_and_any_other_its_pods() {
+    let service = |selector: Option<Value>, addresses: &[&str]| {
+        let peer = Peer { class: PeerClass::Service, namespace: "shop".into(), service: "store".into(), ..Peer::default() };
+        let ip_addresses = addresses.iter().map(|address| (*address).to_owned()).collect();
+        let found = Neighbor { pod_selector: selector.map(labels), ip_addresses, ..neighbor(peer, 80) };
+        let objects = [neighborhood("web", Vec::new(), vec![found])];
+        flows(&objects, Cluster::default()).flows.iter().map(|one| one.flow.to).collect::<Vec<End>>()
+    };
+    let by_hand = ["192.0.2.7", "192.0.2.8"];
+    assert_eq!(service(None, &by_hand), by_hand.map(address));
+    let is_pod = |ends: &[End]| matches!(ends, [End::Pod(_)]);
+    assert!(is_pod(&service(Some(json!({"app": "store"})), &by_hand)));
+    assert!(is_pod(&service(Some(json!({"app": "store"})), &[])));
+    assert!(is_pod(&service(None, &[])));
+}

@@ -1,10 +1,10 @@
 //! Peers and ports of one rule.
 
 use runtimemap_crds::Protocol;
-use runtimemap_policy::evaluator::Flow;
+use runtimemap_policy::evaluator::{Evaluator, Flow};
 use serde_json::json;
 
-use crate::town::{AGENT, API, DB, JOB, WEB, address, lets_in, lets_out, passes, tcp};
+use crate::town::{AGENT, API, DB, JOB, WEB, address, cluster, lets_in, lets_out, passes, tcp};
 
 #[test]
 fn a_rule_without_peers_means_everybody_and_one_without_ports_every_port() {
@@ -132,4 +132,13 @@ fn n11_a_named_port_is_what_the_destination_calls_so() {
     assert!(!passes(&lets_in(json!({"ports": [{"port": "dns"}]})), Flow { protocol: Protocol::UDP, ..tcp(WEB, API, 5353) }));
     let udp = lets_in(json!({"ports": [{"port": "dns", "protocol": "UDP"}]}));
     assert!(passes(&udp, Flow { protocol: Protocol::UDP, ..tcp(WEB, API, 5353) }));
+}
+
+#[test]
+fn a_name_of_a_port_may_have_digits_and_hyphens() {
+    let cluster = cluster();
+    for name in ["http-2", "x11", "a-1-b"] {
+        let named = lets_in(json!({"ports": [{"port": name}]}));
+        assert!(Evaluator::new(&[named], &cluster).is_ok(), "{name}");
+    }
 }
