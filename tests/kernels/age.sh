@@ -3,7 +3,7 @@
 
 # Helpers that Linux 5.4 has, as the kernel names them once they are linked. The last four came with 5.5: the loader puts probe_read and
 # probe_read_str in their place on a kernel without them.
-HELPERS='^(bpf_)?((__)?(p?htab|array|percpu_array|queue|queue_stack|htab_lru|htab_percpu|lru)[a-z_]*(elem|lookup|update|delete|push|pop|peek)[a-z_]*|map_(lookup|update|delete|push|pop|peek)_elem|get_current_task|get_current_pid_tgid|get_current_cgroup_id|get_current_comm|get_smp_processor_id|ktime_get_ns|perf_event_output[a-z_]*|event_output[a-z_]*|skb_load_bytes[a-z_]*|skb_event_output|get_socket_cookie[a-z_]*|probe_read(_str)?|probe_read_compat(_str)?|probe_read_kernel|probe_read_kernel_str|probe_read_user|probe_read_user_str)(_raw_tp|_tp|_sock_addr)?$'
+HELPERS='^(bpf_)?((__)?(p?htab|array|percpu_array|queue|queue_stack|htab_lru|htab_percpu|lru)[a-z_]*(elem|lookup|update|delete|push|pop|peek)[a-z_]*|map_(lookup|update|delete|push|pop|peek)_elem|get_current_task|get_current_pid_tgid|get_current_cgroup_id|get_current_comm|get_smp_processor_id|ktime_get_ns|perf_event_output[a-z_]*|event_output[a-z_]*|skb_load_bytes[a-z_]*|skb_event_output|skb_cgroup_id|get_socket_cookie[a-z_]*|probe_read(_str)?|probe_read_compat(_str)?|probe_read_kernel|probe_read_kernel_str|probe_read_user|probe_read_user_str)(_raw_tp|_tp|_sock_addr)?$'
 # Map and program types of that age.
 MAPS='^(hash|percpu_hash|lru_hash|lru_percpu_hash|array|percpu_array|queue|perf_event_array)$'
 PROGRAMS='^(raw_tracepoint|kprobe|cgroup_skb)$'
