@@ -271,8 +271,9 @@ impl Container {
     /// Whether everything has been told and nothing more will be.
     pub(super) fn done(&self) -> bool {
         let Kept { closed, state, told, losses, .. } = &self.kept;
-        let all =
-            || told.closed && told.losses == *losses && !self.dirty && !self.letters.values().any(|written| *written == Written::Untold);
+        let answered = *state != State::Closing || told.drained;
+        let untold = || self.letters.values().any(|written| *written == Written::Untold);
+        let all = || told.closed && answered && told.losses == *losses && !self.dirty && !untold();
         *closed && (*state == State::Ignored || all())
     }
 

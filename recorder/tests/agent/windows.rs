@@ -50,6 +50,22 @@ fn a_window_that_closes_is_handed_over_whole_and_what_follows_waits() {
 }
 
 #[test]
+fn a_container_that_has_ended_answers_too_when_its_window_closes() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let mut container = rig.pod().container();
+    container.act("cat /etc/hosts > /dev/null");
+    container.end();
+    wait_until("closed", || rig.cluster.observed(&container.id).is_some_and(|observed| observed.closed));
+    agent.kill();
+    let agent = rig.agent();
+    rig.cluster.order(order(&container, WatchState::Close));
+    wait_until("drained", || rig.cluster.observed(&container.id).is_some_and(|observed| observed.drained));
+    assert!(rig.cluster.has(&container.id, "/etc/hosts"));
+    agent.end();
+}
+
+#[test]
 fn what_is_ignored_is_not_told_of_any_more_also_by_the_next_agent() {
     let mut rig = Rig::new();
     let address = rig.listen();

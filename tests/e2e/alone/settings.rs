@@ -134,7 +134,7 @@ async fn o4_replicas_on_nodes_without_an_agent_are_named() {
         assert!(seen["message"].as_str().unwrap().contains(&unseen), "{seen}");
     }
     space.kubectl(&["delete", "deployment", "web", "--wait=false"], "");
-    space.kubectl(&["delete", "pod", &unseen, "--force", "--grace-period=0"], "");
+    space.kubectl(&["delete", "pod", &unseen, "--force", "--grace-period=0", "--ignore-not-found"], "");
     space.until_gone(PROFILE, "deployment-web").await;
     space.until_gone(NEIGHBORHOOD, "deployment-web").await;
     let (_, said, _) = try_kubectl(&["label", "node", &node, "watched-"], "");

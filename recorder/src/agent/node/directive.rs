@@ -36,7 +36,8 @@ impl Node {
     }
 
     fn follow_container(&mut self, key: &Key, said: &ContainerDirective, batch: u64) -> Result<(), Error> {
-        if said.watch == WatchState::Repeat {
+        // Also one that has ended has an answer: who asks may have begun after all of it was told.
+        if matches!(said.watch, WatchState::Repeat | WatchState::Close) {
             self.bring_back(key);
         }
         if let Some(container) = self.containers.get_mut(key) {
