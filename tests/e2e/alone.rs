@@ -6,5 +6,4 @@ mod second;
 mod settings;
 mod settled;
 mod soon;
-mod uninstall;
 mod witness;

@@ -34,7 +34,7 @@ fn in_kernel() -> Vec<String> {
 async fn uninstalling_leaves_no_link_program_map_object_or_stuck_namespace() {
     let Some(_) = Bed::own() else { return };
     let space = Space::new("last").await;
-    space.apply(include_str!("../manifests/first.yaml"));
+    space.apply(include_str!("manifests/first.yaml"));
     space.until(PROFILE, "pod-first", "is there", |_| true).await;
     let before = in_kernel();
     assert!(NAMES.iter().all(|name| before.iter().any(|known| known == name)), "{before:?}");
