@@ -71,11 +71,16 @@ async fn all_that_strace_sees_of_a_real_program_is_in_its_profile_whoever_is_kil
     let calls: BTreeSet<String> = list(container, "syscalls").map(text).collect();
     let opened: BTreeSet<String> = list(container, "opens").map(|open| text(&open["path"])).collect();
     let ran: BTreeSet<String> = list(container, "execs")
-        .map(|exec| sets::exec(&text(&exec["path"]), &text(&exec["interpreter"]), &list(exec, "args").map(text).collect::<Vec<_>>()))
+        // A program's path may lead through links, which strace does not follow in another root.
+        .map(|exec| arguments(&sets::exec("", "", &list(exec, "args").map(text).collect::<Vec<_>>())))
         .collect();
     let missing = |column: Column, known: &BTreeSet<String>| -> Vec<String> {
         // What a path is opened for has a place of its own.
-        let line = |line: &String| if column == Column::Opens { line.rsplit_once(' ').unwrap().0.to_owned() } else { line.clone() };
+        let line = |line: &String| match column {
+            Column::Opens => line.rsplit_once(' ').unwrap().0.to_owned(),
+            Column::Execs => arguments(line),
+            _ => line.clone(),
+        };
         seen.get(column).iter().map(line).filter(|line| !known.contains(line)).collect()
     };
     let figures = [(Column::Syscalls, &calls), (Column::Opens, &opened), (Column::Execs, &ran)].map(|(column, known)| {
@@ -84,6 +89,11 @@ async fn all_that_strace_sees_of_a_real_program_is_in_its_profile_whoever_is_kil
     });
     assert!(seen.get(Column::Opens).len() > 5 && seen.get(Column::Execs).len() > 1, "{figures:?}");
     eprintln!("FIGURE while the agent was killed 5 times strace saw {}: all in the profile", figures.join(", "));
+}
+
+/// The arguments in the line of a started program.
+fn arguments(line: &str) -> String {
+    line.split_once(" [").map_or("", |(_, rest)| rest).to_owned()
 }
 
 /// Whether the container's own program runs by now.
