@@ -27,8 +27,6 @@ pub(crate) struct Program {
     pub stop: &'static str,
     /// Names in the folder that it makes when they are not there, and does less when they are.
     pub made: &'static [&'static str],
-    /// Calls that it makes in one run and not in another, by chance, and why.
-    pub chance: &'static [(&'static str, &'static str)],
     /// A call that it makes and cannot replace by another.
     pub needs: &'static str,
 }

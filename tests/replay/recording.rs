@@ -170,12 +170,6 @@ fn watches(recorder: u32) -> bool {
     targets.any(|target| target.to_string_lossy().contains("bpf-prog")) && POLLS.iter().any(|poll| call.starts_with(poll))
 }
 
-/// The lines of a specification, without those that are there by chance.
-pub(crate) fn certain(spec: &str, chance: &[(&str, &str)]) -> String {
-    let by_chance = |line: &&str| chance.iter().any(|(call, _)| line.trim_start() == format!("- {call}"));
-    spec.lines().filter(|line| !by_chance(line)).map(|line| format!("{line}\n")).collect()
-}
-
 /// The lines that only one of two texts has.
 pub(crate) fn difference(first: &str, second: &str) -> String {
     let only = |sign: char, one: &str, other: &str| {
