@@ -120,7 +120,7 @@ struct AgentFlags {
     /// Detach the hooks that run often so long after the last container that is learned
     #[arg(long, value_name = "TIME", default_value = "1m")]
     idle: String,
-    /// Record at most so many containers at once; up to 256 of these places lie ready for those to come
+    /// Record at most so many containers at once; a quarter of these places, at most 256, lies ready for those to come
     #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(128..=65536))]
     slots: u32,
     /// Keep arguments that look like secrets

@@ -36,6 +36,11 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Whether anything is made of complete profiles.
+    pub(super) fn generates(&self) -> bool {
+        self.network_policy || self.seccomp
+    }
+
     /// Those that hold where no ConfigMap says anything else.
     pub(super) fn new(period: SignedDuration) -> Self {
         Self {

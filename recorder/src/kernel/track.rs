@@ -118,7 +118,9 @@ fn set_state(set: &mut Set, slot: u32, state: SlotState) -> Result<(), Error> {
 /// Lays out slots for containers to come. With all in use there are fewer, and containers are found later.
 pub(super) fn refill(kernel: &mut Kernel) -> Result<(), Error> {
     let mut lying = kernel.tracks.slots.iter().filter(|held| held.ready).count();
-    while lying < READY as usize {
+    // The others are for containers that already run.
+    let room = READY.min(kernel.options.slots / 4) as usize;
+    while lying < room {
         let container = match take(kernel, true) {
             Ok(container) => container,
             Err(Error::Full(_)) => return Ok(()),

@@ -243,3 +243,13 @@ fn of_containers_that_start_while_others_do_each_is_seen_from_its_first_instruct
     assert_eq!(late, 0);
     agent.end();
 }
+
+#[test]
+fn slots_that_lie_ready_leave_room_for_containers_that_already_run() {
+    let mut rig = Rig::new();
+    rig.flags.push("--slots=128".into());
+    let running: Vec<_> = (0..80).map(|_| rig.pod().container()).collect();
+    let agent = rig.agent();
+    wait_until("all of them told", || running.iter().all(|container| rig.cluster.observed(&container.id).is_some()));
+    agent.end();
+}

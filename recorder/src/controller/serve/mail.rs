@@ -68,7 +68,8 @@ impl Controller {
         };
         match store::update(&self.client, &addition.workload, true, &change).await {
             Ok(written) => {
-                if written.is_some() {
+                // Where nothing is generated, nothing is out of date.
+                if written.is_some() && self.workloads.settings.generates() {
                     self.owe(key, Occasion::Learned);
                 }
                 if cut.get() {
