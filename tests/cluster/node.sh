@@ -63,7 +63,7 @@ api() {
 
 up() {
     unused
-    [ "$(id -u)" = 0 ] || die "a node's containers and networks need root: run it as root, or leave it out: make test WITHOUT=enforce"
+    [ "$(id -u)" = 0 ] || die "a node's containers and networks need root: run it as root, or leave it out: make test WITHOUT='e2e enforce'"
     programs=$("$here/build.sh")
     # shellcheck disable=SC2034 # the parts use them
     runtime=$("$here/runtime.sh")

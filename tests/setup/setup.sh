@@ -139,7 +139,7 @@ cluster_programs() { # Kubernetes, CoreDNS and a runc, out of Go modules; what t
         RUNTIMEMAP_CACHE=$cache "$here/../cluster/build.sh" >/dev/null
         RUNTIMEMAP_CACHE=$cache "$here/../cluster/runtime.sh" >/dev/null
     else
-        say "go is not on PATH: tests on a real Kubernetes will ask for it; WITHOUT=\"enforce plugin\" leaves them out"
+        say "go is not on PATH: tests on a real Kubernetes will ask for it; WITHOUT=\"e2e enforce plugin\" leaves them out"
     fi
 }
 
