@@ -140,7 +140,8 @@ fn a_filter_stands_beside_what_is_advised() {
 fn a_token_that_nobody_opened_is_not_mounted() {
     let advice = of("Deployment", ContainerProfile::default());
     assert_eq!(advice.patch["spec"]["template"]["spec"]["automountServiceAccountToken"], json!(false));
-    for path in ["/var/run/secrets/kubernetes.io/serviceaccount/token", "/run/secrets/kubernetes.io/serviceaccount/..data/token"] {
+    let plain = ["/var/run/secrets/kubernetes.io/serviceaccount/token", "/run/secrets/kubernetes.io/serviceaccount/..data/token"];
+    for path in plain.into_iter().chain(["/run/*", "/run/secrets/*"]) {
         let container = ContainerProfile { opens: vec![open(path, &["O_RDONLY"])], ..ContainerProfile::default() };
         let advice = of("Deployment", container);
         assert_eq!(advice.patch["spec"]["template"]["spec"].get("automountServiceAccountToken"), None, "{path}");
