@@ -88,8 +88,8 @@ fn object<K: DeserializeOwned>(value: Value) -> K {
     serde_json::from_value(value).unwrap()
 }
 
-/// A full mailbox: names that no compression makes smaller.
-fn batch(node: usize, uid: &str) -> NodeObservationSpec {
+/// Names that no compression makes smaller.
+fn letters(node: usize, count: usize) -> Vec<Letter> {
     let mut state = node as u64 + 1;
     let mut random = || {
         // xorshift64
@@ -98,17 +98,19 @@ fn batch(node: usize, uid: &str) -> NodeObservationSpec {
         state ^= state << 17;
         state
     };
+    (0..count).map(|_| Letter::Open(Open { path: format!("/srv/{:016x}{:016x}", random(), random()), ..Open::default() })).collect()
+}
+
+/// As many of them, by the hundred, as a mailbox holds with some room left.
+fn most() -> usize {
+    let fits = |count: &usize| mailbox::encode(&[letters(0, count + 50)]).unwrap().is_some();
+    (100..).step_by(100).take_while(fits).last().unwrap()
+}
+
+/// A full mailbox.
+fn batch(node: usize, uid: &str, count: usize) -> NodeObservationSpec {
     let container = json!({"podUID": uid, "id": format!("{node:064x}"), "name": "app", "type": "container", "startupObserved": true});
-    let mut letters = Vec::new();
-    let payload = loop {
-        let more = (0..100).map(|_| Letter::Open(Open { path: format!("/srv/{:016x}{:016x}", random(), random()), ..Open::default() }));
-        let before = letters.len();
-        letters.extend(more);
-        match mailbox::encode(&[letters.clone()]).unwrap() {
-            Some(payload) => drop(payload),
-            None => break mailbox::encode(&[letters[..before].to_vec()]).unwrap().unwrap(),
-        }
-    };
+    let payload = mailbox::encode(&[letters(node, count)]).unwrap().unwrap();
     object(
         json!({"ledger": format!("ledger{node}"), "sequence": 1, "architecture": "amd64", "containers": [container], "payload": payload}),
     )
@@ -158,10 +160,11 @@ async fn main() {
     let before = stored(&admin).await;
     println!("{NODES} nodes, {NODES} pods of {WORKLOADS} workloads: etcd holds {before:.0} MiB");
 
+    let count = most();
     let began = Instant::now();
     let write = async |(number, uid): (usize, String)| {
         let name = format!("n{number}");
-        let mailbox = NodeObservation::new(&name, batch(number, &uid));
+        let mailbox = NodeObservation::new(&name, batch(number, &uid, count));
         let api: Api<NodeObservation> = Api::all(client(&kubeconfig, Some(&name)).await);
         api.create(&PostParams::default(), &mailbox).await.unwrap();
         mailbox.spec.payload.len()
