@@ -61,6 +61,8 @@ offsets! {
     root_hierarchy,
     /// kernfs_node.id
     kernfs_id,
+    /// kernfs_node.name
+    kernfs_name,
     /// files_struct.fdt
     files_fdt,
     /// fdtable.fd

@@ -16,5 +16,6 @@ mod sched_process_exec;
 mod socket;
 mod sys_enter;
 mod sys_exit;
+mod twins;
 mod udp;
 mod walk;

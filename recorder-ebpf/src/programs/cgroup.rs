@@ -64,7 +64,7 @@ fn made(ctx: &RawTracePointContext) -> Result<(), i64> {
 }
 
 #[inline(always)]
-fn belongs(key: &CgroupKey, container: Container) {
+pub fn belongs(key: &CgroupKey, container: Container) {
     if CGROUPS.insert(key, container, 0).is_err() {
         emit::lost(container, loss::MAP_FULL);
     }

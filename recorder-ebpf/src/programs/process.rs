@@ -11,6 +11,7 @@ use super::{
     identity::Who,
     maps::TASKS,
     read::{current, read},
+    twins,
 };
 
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
@@ -54,7 +55,11 @@ pub fn cgroup_attach_task(ctx: RawTracePointContext) -> i32 {
 #[inline(always)]
 fn attached(ctx: &RawTracePointContext) -> Result<(), i64> {
     let key = identity::cgroup_key(ctx.arg(0))?;
-    if key.hierarchy != setting!(hierarchy) {
+    let hierarchy = setting!(hierarchy);
+    if hierarchy != 0 && (key.hierarchy == hierarchy || key.hierarchy == 0) {
+        let _ = twins::join(ctx.arg(2));
+    }
+    if key.hierarchy != hierarchy {
         return Ok(());
     }
     let pid: u32 = read(ctx.arg(2), offset!(task_tgid))?;

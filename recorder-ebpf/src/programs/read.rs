@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel};
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_str};
 use runtimemap_recorder_ebpf::{Settings, offsets::Offsets};
 
 #[unsafe(no_mangle)]
@@ -39,6 +39,16 @@ pub fn read<T: Copy>(pointer: u64, offset: u32) -> Result<T, i64> {
         unsafe { bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, (pointer + u64::from(offset)) as *const _) };
     // SAFETY: filled, as the helper said.
     if result == 0 { Ok(unsafe { value.assume_init() }) } else { Err(result) }
+}
+
+/// Reads a text into words that were zero; one that does not end within them is an error.
+#[inline(always)]
+pub fn read_text<const WORDS: usize>(words: &mut [u64; WORDS], pointer: u64) -> Result<(), i64> {
+    let size = size_of_val(words);
+    // SAFETY: the helper writes at most that much; it never faults.
+    let length = unsafe { bpf_probe_read_kernel_str(words.as_mut_ptr().cast(), size as u32, pointer as *const _) };
+    // One that just fits may have been longer.
+    if length <= 0 || length as usize >= size { Err(length) } else { Ok(()) }
 }
 
 /// The current task.

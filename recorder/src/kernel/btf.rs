@@ -137,6 +137,7 @@ impl Types {
             cgroup_root: at("cgroup.root")?,
             root_hierarchy: at("cgroup_root.hierarchy_id")?,
             kernfs_id: at("kernfs_node.id")?,
+            kernfs_name: at("kernfs_node.name")?,
             files_fdt: at("files_struct.fdt")?,
             fdtable_fd: at("fdtable.fd")?,
             file_path: at("file.f_path")?,

@@ -244,6 +244,21 @@ fn of_containers_that_start_while_others_do_each_is_seen_from_its_first_instruct
     agent.end();
 }
 
+/// Where v1 tells containers apart sockets know another group than tasks.
+#[test]
+fn a_containers_first_datagram_is_seen() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let mut containers: Vec<_> = (0..30).map(|_| rig.pod().container()).collect();
+    for container in &mut containers {
+        container.act("echo x > /dev/udp/192.0.2.1/40001");
+    }
+    for container in &containers {
+        rig.cluster.wait_for(&container.id, "40001");
+    }
+    agent.end();
+}
+
 #[test]
 fn slots_that_lie_ready_leave_room_for_containers_that_already_run() {
     let mut rig = Rig::new();

@@ -43,11 +43,6 @@ impl Node {
         }
         let mut gaps = self.kernel.gaps();
         gaps.extend(self.store.trouble().map(str::to_owned));
-        if self.mounts.len() > 1 {
-            gaps.push(
-                "UDP of a container's first moments is not seen: sockets know the cgroup of v2, and its runtime is told by v1".to_owned(),
-            );
-        }
         let Some(batch) = batch::fill(&self.ledger, self.sequence + 1, self.clock, gaps, parts)? else { return Ok(None) };
         self.sequence += 1;
         self.last = batch.parts.last().map(|part| part.key.clone());
