@@ -3,7 +3,7 @@
 #
 # api   etcd, API server and controllers on free ports of this machine: no node, no privilege, as many at once as you like.
 # up    a whole node with containerd, runc, network plugins, kube-proxy and CoreDNS, in a network of its own with IPv4 and IPv6,
-#       named node1. Needs root. One at a time: a second one waits until the first is down, which the file in /run/lock tells.
+#       named node1. Needs root. One at a time: a second one waits until the first is down.
 # down  ends what the two started, and removes STATE.
 # load  STATE ARCHIVE…: images (see image.sh) for the node, for pods with imagePullPolicy Never.
 # stop  STATE NAME…: ends programs of the cluster, say the apiserver; start STATE NAME… runs them again as they were.
@@ -23,7 +23,7 @@ shift 2
 mkdir -p "$state/log"
 state=$(cd "$state" && pwd)
 # shellcheck disable=SC2034 # the parts below use them
-node=node1 run=/run/runtimemap-node lock=/run/lock/runtimemap-node inside=()
+node=node1 run=/run/runtimemap-node lock=/run/lock/runtimemap-node.lock inside=()
 
 # shellcheck source=process.bash
 . "$here/process.bash"
@@ -69,8 +69,10 @@ up() {
     runtime=$("$here/runtime.sh")
     # shellcheck disable=SC2034
     server=https://$node4:6443
-    taken || { echo "cluster: waiting for the node of $(cat "$lock/state")" >&2; until taken; do read -r -t 1 _ <> <(:) || true; done; }
+    take
     trap 'down' EXIT
+    # Of one that was killed before it could be taken down.
+    clean
     network_up
     first_process
     pki "$node4" "$node6" 127.0.0.1 10.96.0.1 fd96::1
@@ -93,25 +95,37 @@ up() {
     echo "SECCOMP=$state/kubelet/seccomp"
 }
 
-# Takes the only node, also from one whose state was removed without down.
-taken() {
-    if mkdir "$lock" 2>/dev/null; then
-        echo "$state" >"$lock/state"
-    elif [ -e "$lock/state" ] && [ ! -d "$(cat "$lock/state")" ]; then
-        echo "$state" >"$lock/state"
-    else
-        return 1
+# Takes the only node. The lock is the kernel's, and the node's first process keeps it: with that it ends, however it ended.
+take() {
+    exec 7<>"$lock"
+    if ! flock --nonblock 7; then
+        echo "cluster: waiting for the node of $(cat "$lock")" >&2
+        flock --timeout 900 7 || die "the node of $(cat "$lock") is still up: node.sh down ends it"
     fi
+    echo "$state" >"$lock"
+}
+
+# Whether the last to take it was this one.
+taken() { [ "$(cat "$lock" 2>/dev/null)" = "$state" ]; }
+
+# What a node leaves on this machine besides its processes.
+clean() {
+    cgroups_down
+    network_down
+    rm -rf "$run"
 }
 
 down() {
     trap - EXIT
     # Of a node the first process takes all others with it.
     halt init apiserver controller-manager etcd
-    if [ "$(cat "$lock/state" 2>/dev/null)" = "$state" ]; then
-        cgroups_down
-        network_down
-        rm -rf "$run" "$lock"
+    if taken; then
+        exec 7<>"$lock"
+        # Whoever had the lock meanwhile has cleaned up too.
+        if flock --timeout 10 7 && taken; then
+            clean
+            : >"$lock"
+        fi
     fi
     rm -rf "$state"
 }

@@ -9,8 +9,12 @@ begin() {
     local name=$1
     shift
     printf '%s\0' "$@" >"$state/$name.command"
-    # The mark in the environment tells later that a pid still is what was started here. The lock is node.sh's own.
-    RUNTIMEMAP_CLUSTER=$state setsid "$@" >>"$state/log/$name.log" 2>&1 </dev/null 8>&- 9>&- &
+    # The mark in the environment tells later that a pid still is what was started here. Only the first process keeps the lock.
+    if [ "$name" = init ]; then
+        RUNTIMEMAP_CLUSTER=$state setsid "$@" >>"$state/log/$name.log" 2>&1 </dev/null &
+    else
+        RUNTIMEMAP_CLUSTER=$state setsid "$@" >>"$state/log/$name.log" 2>&1 </dev/null 7>&- &
+    fi
     echo $! >"$state/$name.pid"
 }
 
