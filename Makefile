@@ -26,6 +26,9 @@ DEVELOPMENT := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
+# Always the whole workspace, with a target by name: of fewer packages, fewer features of what they depend on would be asked for, and all of
+# that built again.
+CARGO_TEST := cargo test --workspace
 # The parts of `make test`, in the order in which they run. Each is a target of its own.
 PARTS := format lint scripts deny unit judge docs ebpf kernel plugin e2e enforce truth replay kernels
 # Integration tests of the part `unit`: all but the recorder's, which need this kernel, those named plugin*, which need kubectl,
@@ -90,12 +93,12 @@ advisories: ## known vulnerabilities of what is depended on; needs the advisory 
 
 .PHONY: unit
 unit: ## part: unit and integration tests that need no privilege
-	cargo test --workspace --lib --bins $(addprefix --test ,$(UNIT_TESTS))
-	cargo test --workspace --doc
+	$(CARGO_TEST) --lib --bins $(addprefix --test ,$(UNIT_TESTS))
+	$(CARGO_TEST) --doc
 
 .PHONY: judge
 judge: ## part: what network policies allow, compared with network-config-analyzer on random clusters
-	cargo test -p runtimemap-policy --test judge -- --nocapture
+	$(CARGO_TEST) --test judge -- --nocapture
 
 .PHONY: docs
 docs: ## part: the documentation builds without a warning
@@ -108,22 +111,21 @@ ebpf: build ## part: the eBPF objects build and hold what they should
 .PHONY: kernel
 kernel: ## part: programs loaded into this kernel see what they should (root)
 	$(needs_root)
-	cargo test -p runtimemap-recorder --test '*'
+	$(CARGO_TEST) --test agent --test record
 
 .PHONY: plugin
 plugin: build ## part: the plugin, run by the real kubectl
-	cargo test -p kubectl-runtimemap --test 'plugin*'
+	$(CARGO_TEST) --test 'plugin*'
 
 .PHONY: truth
 truth: build ## part: recordings of real programs, compared with strace (root); ONLY=nginx chooses by name
 	$(needs_root)
-	cargo run -p runtimemap-tests --bin truth -- $(ONLY)
+	$(CARGO_TEST) --test truth -- $(ONLY)
 
 .PHONY: replay
 replay: build ## part: recorded servers run again under runc with their own filter; what runc itself needs; what README shows (root)
 	$(needs_root)
-	cargo test -p runtimemap-policy --test runc
-	cargo test -p runtimemap-tests --test replay --test readme
+	$(CARGO_TEST) --test runc --test replay --test readme
 
 .PHONY: kernels
 kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10" chooses
@@ -146,7 +148,7 @@ fuzz: ## every parser of the plugin on whatever comes from outside, each for SEC
 .PHONY: measure
 measure: ## write down what the installed runc needs under a filter (root); RUNTIMEMAP_RUNTIME names another runtime
 	$(needs_root)
-	cargo test -p runtimemap-policy --test runc -- --ignored measure
+	$(CARGO_TEST) --test runc -- --ignored measure
 
 .PHONY: dist
 dist: ## archives of the plugin for krew, with checksums and what is in them, for the platforms this machine can build for

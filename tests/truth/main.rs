@@ -1,6 +1,6 @@
 //! `make truth`: records real programs while strace watches the same run from outside, and compares.
 //!
-//! Needs root, strace, and the recorder (`RUNTIMEMAP_RECORDER`, else the one beside this binary). Arguments choose programs by a
+//! Needs root, strace, and the recorder (`RUNTIMEMAP_RECORDER` names it). Arguments choose programs by a
 //! part of their name; none means all. A program that `make setup` installs and that is not there has failed, unless RUNTIMEMAP_TEST_WITHOUT
 //! names `lacking`.
 
@@ -112,12 +112,9 @@ fn one(program: &Program, recorder: &std::path::Path, may_lack: bool) -> Result<
 }
 
 fn recorder() -> Result<PathBuf> {
-    let path = match env::var_os("RUNTIMEMAP_RECORDER") {
-        Some(path) => path.into(),
-        None => env::current_exe()?.with_file_name("runtimemap-recorder"),
-    };
+    let path = PathBuf::from(env::var_os("RUNTIMEMAP_RECORDER").context("RUNTIMEMAP_RECORDER names the recorder: make truth sets it")?);
     if !path.is_file() {
-        bail!("failed to find the recorder at {}: build it, or name it in RUNTIMEMAP_RECORDER", path.display());
+        bail!("failed to find the recorder at {}: run 'make build'", path.display());
     }
     Ok(path.canonicalize()?)
 }
