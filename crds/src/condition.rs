@@ -44,8 +44,6 @@ pub const INTERRUPTED: &str = "Interrupted";
 pub const FULLY_OBSERVED: &str = "FullyObserved";
 /// True when an address of the cluster was talked to whose pod was not found.
 pub const PEERS_UNRESOLVED: &str = "PeersUnresolved";
-/// True when a process in the pod takes over connections that were meant for another port of it.
-pub const REDIRECTED: &str = "Redirected";
 /// True when a node went away while the workload was being learned on it.
 pub const NODE_LOST: &str = "NodeLost";
 /// True when a pod of it runs in a sandbox or a virtual machine (gVisor, Kata), where this node's kernel does not run its system calls.

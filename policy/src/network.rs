@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::networking::v1::{NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicySpec},
-    apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, ObjectMeta},
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 use runtimemap_crds::{
     ContainerNeighborhood, GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus, Neighbor, NetworkNeighborhood, Origin, Outcome,
-    RuleDirection, condition,
+    RuleDirection,
 };
 
 pub use cilium::{Dialect, cilium};
@@ -65,13 +65,6 @@ pub fn generate(neighborhood: &NetworkNeighborhood, options: &Options) -> Genera
         if let Err(why) = rules.ask(direction, &neighbor) {
             notes.add(format!("{}: {why}", describe::neighbor(direction, &neighbor)));
         }
-    }
-    let is_redirected = |condition: &&Condition| condition.type_ == condition::REDIRECTED && condition.status == "True";
-    if let Some(condition) = neighborhood.status.iter().flat_map(|status| &status.conditions).find(is_redirected) {
-        // What was accepted is what the proxy accepts, not what a policy would see.
-        notes.add(format!("ingress is left out, since the pod redirects connections: {}", condition.message));
-        rules.forget(RuleDirection::Ingress);
-        seen.forget(RuleDirection::Ingress);
     }
     for (direction, word, other) in
         [(RuleDirection::Ingress, "ingress", Directions::Egress), (RuleDirection::Egress, "egress", Directions::Ingress)]

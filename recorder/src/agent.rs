@@ -12,6 +12,7 @@ mod node;
 mod place;
 mod post;
 mod privilege;
+mod redirect;
 mod store;
 mod watch;
 

@@ -28,3 +28,8 @@ pub fn take(slot: Slot, pids: &BTreeSet<u32>) -> Vec<Fact> {
 pub fn listeners(pids: &BTreeSet<u32>) -> Vec<Listener> {
     socket::listeners(pids)
 }
+
+/// The network namespace of a process, by its inode number. None if there is no such process.
+pub fn network(pid: u32) -> Option<u32> {
+    socket::network(pid)
+}

@@ -41,6 +41,10 @@ if missing client; then
     for name in sh cat id sleep nc nslookup ls; do ln -s busybox "$work/client/usr/bin/$name"; done
     image client /bin/sh
 fi
+if missing iptables; then
+    root iptables iptables
+    image iptables /usr/sbin/iptables-nft
+fi
 if missing acts; then
     mkdir -p "$work/acts/act"
     gcc -static -Os -Wall -Wextra -o "$work/acts/acts" "$here/acts.c"

@@ -32,7 +32,7 @@ if [ -z "${KUBECONFIG:-}" ]; then
 fi
 
 # Equal inputs make equal images.
-key=$(cat "$bed"/{images.sh,acts.c,nginx.conf} "$cluster"/{image,rootfs}.sh <(dpkg-query -W nginx redis-server python3.11-minimal postgresql-15 curl) | sha256sum | cut -c 1-12)
+key=$(cat "$bed"/{images.sh,acts.c,nginx.conf} "$cluster"/{image,rootfs}.sh <(dpkg-query -W nginx redis-server python3.11-minimal postgresql-15 curl iptables) | sha256sum | cut -c 1-12)
 "$bed/images.sh" "$recorder" "$cache/images/$key"
 for archive in "$cache/images/$key"/*.tar; do
     if [ -n "$own" ]; then

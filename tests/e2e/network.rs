@@ -4,8 +4,9 @@ use std::env;
 
 use runtimemap_tests::{
     outside,
-    space::{POD, Space, node},
+    space::{POD, POLICY, Space, node},
 };
+use serde_json::json;
 
 use crate::snapshot::assert_learned;
 
@@ -40,6 +41,20 @@ async fn every_peer_is_called_by_its_name_and_every_port_is_the_one_that_policie
     let mut names: Vec<String> = clients.iter().map(|client| format!("pod-{client}")).collect();
     names.extend(["deployment-web", "deployment-echo"].map(str::to_owned));
     assert_learned(&space, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+}
+
+#[tokio::test]
+async fn n16_behind_a_proxy_ports_are_those_that_clients_name() {
+    let space = Space::new("proxied").await;
+    space.apply(include_str!("manifests/proxied.yaml"));
+    space.kubectl(&["wait", "--for=condition=Ready", "pod/proxied", "--timeout=120s"], "");
+    space.apply(include_str!("manifests/asking.yaml"));
+    space.until(POD, "asking", "succeeds", |pod| pod["status"]["phase"] == "Succeeded").await;
+    assert_learned(&space, &["pod-proxied", "pod-asking"]).await;
+    let generated = space.until(POLICY, "pod-proxied", "is there", |_| true).await;
+    let ports: Vec<_> =
+        generated["spec"]["spec"]["ingress"].as_array().unwrap().iter().filter_map(|rule| rule["ports"].as_array()).flatten().collect();
+    assert_eq!(ports, [&json!({"port": 8080, "protocol": "TCP"}), &json!({"port": 8081, "protocol": "TCP"})]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use runtimemap_crds::{
     ContainerNeighborhood, Neighbor, NeighborPort, NetworkNeighborhood, NetworkNeighborhoodSpec, Origin, Outcome, Peer, PeerClass,
-    PeerType, ProfileStatus, Protocol, condition,
+    PeerType, Protocol,
 };
 use runtimemap_policy::network::{Directions, Options, World, default_deny, generate};
 
@@ -357,26 +357,6 @@ fn n15_a_policy_of_two_revisions_allows_what_either_did() {
     }
     let [old, new] = identified;
     assert_eq!(generate(&old.merge(new), &Options::default()).policy.spec.unwrap().ingress.unwrap().len(), 2);
-}
-
-#[test]
-fn n16_behind_a_proxy_in_the_pod_nothing_is_said_of_ingress() {
-    let mut object = neighborhood(
-        vec![workload("web", "shop", vec![port(Protocol::TCP, 15006)])],
-        vec![workload("api", "shop", vec![port(Protocol::TCP, 80)])],
-    );
-    let time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
-    let redirected = condition::condition(condition::REDIRECTED, true, "ProxySeen", "a proxy accepts on port 15006", time);
-    object.status = Some(ProfileStatus { conditions: vec![redirected], ..ProfileStatus::default() });
-    let generated = generate(&object, &Options::default());
-    let spec = generated.policy.spec.unwrap();
-    assert_eq!((spec.policy_types.unwrap(), spec.ingress, spec.egress.unwrap().len()), (vec!["Egress".to_owned()], None, 1));
-    assert!(generated.status.notes.iter().any(|note| note.contains("a proxy accepts on port 15006")));
-    // Another condition is none of that, and neither is one that is false.
-    let conditions = &mut object.status.as_mut().unwrap().conditions;
-    conditions[0].status = "False".to_owned();
-    conditions.push(condition::condition(condition::TRUNCATED, true, "x", "x", conditions[0].last_transition_time.clone()));
-    assert_eq!(generate(&object, &Options::default()).policy.spec.unwrap().policy_types.unwrap(), ["Ingress", "Egress"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use super::{
     batch::Batch,
     container::{Container, Key, State},
     metrics::Metrics,
+    redirect::Redirects,
     say,
     store::Store,
     watch::Watch,
@@ -67,6 +68,7 @@ pub(super) struct Node {
     ignored: BTreeSet<String>,
     containers: BTreeMap<Key, Container>,
     slots: HashMap<Slot, Key>,
+    redirects: Redirects,
     /// Facts of slots whose container is not known yet.
     orphans: HashMap<Slot, Ledger>,
     /// Containers that are only in the store, where everything of them has been told, with when they ended.
@@ -117,6 +119,7 @@ impl Node {
             ignored: BTreeSet::new(),
             containers: BTreeMap::new(),
             slots: HashMap::new(),
+            redirects: Redirects::default(),
             orphans: HashMap::new(),
             ended: BTreeMap::new(),
             thresholds: Thresholds::default(),
@@ -152,9 +155,8 @@ impl Node {
 
     /// Takes what the kernel has. True if a pod or a container began.
     fn drain(&mut self) -> Result<bool, Error> {
-        let Self { kernel, containers, slots, orphans, thresholds, mask, metrics, .. } = self;
-        let ahead = if self.clock.abs() >= CLOCK { i128::from(self.clock) * 1_000_000_000 } else { 0 };
-        let offset = Timestamp::now().as_nanosecond() - crate::record::monotonic() - ahead;
+        let offset = self.offset();
+        let Self { kernel, containers, slots, redirects, orphans, thresholds, mask, metrics, .. } = self;
         let mut begun: Vec<Made> = Vec::new();
         kernel.drain(Duration::ZERO, &mut |record| match record {
             Record::Made(made) => begun.push(made),
@@ -162,7 +164,11 @@ impl Node {
                 metrics.facts.inc();
                 let first_seen = wall(&fact, offset);
                 match slots.get(&fact.slot).and_then(|key| containers.get_mut(key)) {
-                    Some(container) => container.add(fact, first_seen),
+                    Some(container) => {
+                        for fact in redirects.addressed(fact, &container.kept.directory) {
+                            container.add(fact, first_seen.clone());
+                        }
+                    }
                     // Its beginning is told before, but looked at only after this.
                     None => orphans.entry(fact.slot).or_insert_with(|| Ledger::new(thresholds, *mask)).add(fact, first_seen),
                 }
@@ -181,6 +187,7 @@ impl Node {
     /// What has to be done now and then: the disk, and the hooks that run often.
     pub(super) fn tick(&mut self) -> Result<(), Error> {
         self.kernel.refill()?;
+        self.ask_redirects();
         if self.settled.elapsed() >= SETTLE || self.kernel.held() >= HELD {
             self.settle()?;
         }
@@ -195,6 +202,23 @@ impl Node {
             say("nobody is being learned: the hooks that run often are detached");
         }
         Ok(())
+    }
+
+    /// Takes what came to proxies' ports without a record of its own.
+    fn ask_redirects(&mut self) {
+        let offset = self.offset();
+        for fact in self.redirects.since() {
+            let first_seen = wall(&fact, offset);
+            if let Some(container) = self.slots.get(&fact.slot).and_then(|key| self.containers.get_mut(key)) {
+                container.add(fact, first_seen);
+            }
+        }
+    }
+
+    /// What makes the API server's time, in nanoseconds, of the time since boot.
+    fn offset(&self) -> i128 {
+        let ahead = if self.clock.abs() >= CLOCK { i128::from(self.clock) * 1_000_000_000 } else { 0 };
+        Timestamp::now().as_nanosecond() - crate::record::monotonic() - ahead
     }
 
     /// Attaches the hooks that run often, if they are not.

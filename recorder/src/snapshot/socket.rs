@@ -73,7 +73,7 @@ fn each(pids: &BTreeSet<u32>, visit: &mut dyn FnMut(Held<'_>)) {
     let mut tables = BTreeMap::<u32, Vec<Row>>::new();
     let mut told = BTreeSet::new();
     for &pid in pids {
-        let Some(namespace) = namespace(pid) else { continue };
+        let Some(namespace) = network(pid) else { continue };
         let inodes = sockets(pid);
         if inodes.is_empty() {
             continue;
@@ -88,7 +88,7 @@ fn each(pids: &BTreeSet<u32>, visit: &mut dyn FnMut(Held<'_>)) {
 }
 
 /// Inode number of a process' network namespace, from a link like `net:[4026531840]`.
-fn namespace(pid: u32) -> Option<u32> {
+pub(super) fn network(pid: u32) -> Option<u32> {
     let link = fs::read_link(format!("/proc/{pid}/ns/net")).ok()?;
     link.to_str()?.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
 }

@@ -224,7 +224,9 @@ impl Node {
         if let Err(error) = self.kernel.listening(slot, &snapshot::listeners(&pids)) {
             say(&error.to_string());
         }
-        snapshot::take(slot, &pids).into_iter().for_each(|fact| container.add(fact, None));
+        for fact in snapshot::take(slot, &pids) {
+            self.redirects.addressed(fact, &container.kept.directory).into_iter().for_each(|fact| container.add(fact, None));
+        }
     }
 
     /// Containers whose cgroup is gone: their last records and tables, then their slot is free.
@@ -255,6 +257,7 @@ impl Node {
         container.kept.slot = None;
         container.changed = true;
         self.slots.remove(&slot);
+        self.redirects.forget(slot);
         if let Err(error) = self.kernel.release(slot) {
             say(&error.to_string());
         }

@@ -9,6 +9,7 @@ use crate::agent::{
     Error, batch,
     container::{Key, Part, Written},
     post::Heard,
+    redirect,
 };
 
 /// How long a container's first report waits for its name.
@@ -43,6 +44,7 @@ impl Node {
         }
         let mut gaps = self.kernel.gaps();
         gaps.extend(self.store.trouble().map(str::to_owned));
+        gaps.extend(redirect::gap());
         let Some(batch) = batch::fill(&self.ledger, self.sequence + 1, self.clock, gaps, parts)? else { return Ok(None) };
         self.sequence += 1;
         self.last = batch.parts.last().map(|part| part.key.clone());

@@ -1,0 +1,206 @@
+//! Connections that a pod's own rules sent to another port than they were addressed to, as the proxy of a service mesh has it. A policy
+//! sees the port of the packet, a socket the one behind it; the connection table of the pod's network knows both.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+    net::IpAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use runtimemap_crds::Protocol;
+
+use super::container::processes;
+use crate::{
+    fact::{Act, Direction, Fact, Slot},
+    ledger::network::FLOWS,
+    snapshot,
+};
+
+/// How often the tables of networks with such rules are read again: whoever comes a second time, to another port, makes no new record.
+/// The kernel keeps a connection that was closed for two minutes.
+const AGAIN: Duration = Duration::from_secs(5);
+/// How long what was read is fresh: new peers come in bursts.
+const FRESH: Duration = Duration::from_millis(200);
+
+/// Peers of a network that are remembered: as many as a ledger keeps.
+const PEERS: usize = FLOWS;
+
+/// What a user has to know where the kernel tracks connections and does not show them.
+pub(super) fn gap() -> Option<String> {
+    let shown = |path: &str| Path::new(path).exists();
+    let hidden = shown("/proc/sys/net/netfilter/nf_conntrack_max") && !shown("/proc/net/nf_conntrack");
+    let text = "connections that a pod redirects to a port of its own are shown with that port: this kernel has no /proc/net/nf_conntrack";
+    hidden.then(|| text.to_owned())
+}
+
+/// A connection, as addressed and as accepted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Redirected {
+    protocol: Protocol,
+    accepted: u16,
+    remote: IpAddr,
+    addressed: u16,
+}
+
+/// What is known of the networks of pods.
+#[derive(Default)]
+pub(super) struct Redirects(HashMap<u32, Network>);
+
+/// One network.
+struct Network {
+    read: Instant,
+    found: BTreeSet<Redirected>,
+    /// For each port that accepts for others and each peer that came to it, the record of that.
+    came: BTreeMap<(Protocol, u16, IpAddr), Fact>,
+}
+
+impl Redirects {
+    /// A fact as packets have it: whoever came to a port that accepts for another one came to that. More than one if it accepts for several.
+    /// Of a packet the kernel knows no process: then any of the container's shows its network.
+    pub(super) fn addressed(&mut self, fact: Fact, container: &Path) -> Vec<Fact> {
+        let Act::Flow { direction: Direction::Ingress, protocol, local, remote, .. } = &fact.act else { return vec![fact] };
+        let (protocol, accepted, remote) = (*protocol, local.port(), remote.ip());
+        let of = |pid: u32| Some((pid, snapshot::network(pid)?));
+        let Some((pid, id)) = of(fact.pid).or_else(|| processes(container).into_iter().find_map(of)) else { return vec![fact] };
+        // Rules of the machine's own network are no pod's.
+        if Some(id) == snapshot::network(1) {
+            return vec![fact];
+        }
+        let network = self.0.entry(id).or_insert_with(|| Network { read: Instant::now(), found: table(pid), came: BTreeMap::new() });
+        let known = |one: &&Redirected| one.protocol == protocol && one.accepted == accepted && one.remote == remote;
+        if !network.found.iter().any(|one| known(&one)) && network.read.elapsed() >= FRESH {
+            network.read_again(pid);
+        }
+        let same_port = |one: &&Redirected| one.protocol == protocol && one.accepted == accepted;
+        let mut ports: BTreeSet<u16> = network.found.iter().filter(known).map(|one| one.addressed).collect();
+        if ports.is_empty() {
+            // It has gone from the table: then it came to one of those that others came to.
+            ports = network.found.iter().filter(same_port).map(|one| one.addressed).collect();
+        }
+        if ports.is_empty() {
+            return vec![fact];
+        }
+        if network.came.len() < PEERS {
+            network.came.entry((protocol, accepted, remote)).or_insert_with(|| Fact { pid, ..fact.clone() });
+        }
+        ports.into_iter().map(|port| at(&fact, port)).collect()
+    }
+
+    /// A container is forgotten: its slot will be another's.
+    pub(super) fn forget(&mut self, slot: Slot) {
+        self.0.values_mut().for_each(|network| network.came.retain(|_, fact| fact.slot != slot));
+    }
+
+    /// What peers came to since beside what there is a record of. When is not known: they had their address at the time of that record.
+    pub(super) fn since(&mut self) -> Vec<Fact> {
+        // A network goes with its last process.
+        self.0.retain(|id, network| match network.process(*id) {
+            Some(_) => true,
+            None => network.came.is_empty() && network.read.elapsed() < AGAIN,
+        });
+        let mut facts = Vec::new();
+        for (id, network) in self.0.iter_mut().filter(|(_, network)| !network.came.is_empty() && network.read.elapsed() >= AGAIN) {
+            let before = network.found.clone();
+            network.process(*id).into_iter().for_each(|pid| network.read_again(pid));
+            for new in network.found.difference(&before) {
+                let record = network.came.get(&(new.protocol, new.accepted, new.remote));
+                facts.extend(record.map(|fact| at(fact, new.addressed)));
+            }
+        }
+        facts
+    }
+}
+
+impl Network {
+    /// A process that is in it.
+    fn process(&self, id: u32) -> Option<u32> {
+        self.came.values().map(|fact| fact.pid).find(|pid| snapshot::network(*pid) == Some(id))
+    }
+
+    /// Takes what its table has now; what it had before stays known.
+    fn read_again(&mut self, pid: u32) {
+        self.read = Instant::now();
+        self.found.append(&mut table(pid));
+        while self.found.len() > PEERS {
+            self.found.pop_first();
+        }
+    }
+}
+
+/// A flow to another port.
+fn at(fact: &Fact, port: u16) -> Fact {
+    let mut fact = fact.clone();
+    if let Act::Flow { local, .. } = &mut fact.act {
+        local.set_port(port);
+    }
+    fact
+}
+
+/// The connection table of a process' network. Empty where the kernel has none to show.
+fn table(pid: u32) -> BTreeSet<Redirected> {
+    let text = fs::read_to_string(format!("/proc/{pid}/net/nf_conntrack")).unwrap_or_default();
+    text.lines().filter_map(redirected).collect()
+}
+
+/// A row of the table, if its connection was sent to another port of the machine that it was addressed to. The first of each field is
+/// of the packets as they were sent, the second of those that answer.
+fn redirected(row: &str) -> Option<Redirected> {
+    let protocol = match row.split_whitespace().nth(2)? {
+        "tcp" => Protocol::TCP,
+        "udp" => Protocol::UDP,
+        "sctp" => Protocol::SCTP,
+        _ => return None,
+    };
+    let both = |name: &str| {
+        let mut values = row.split_whitespace().filter_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        Some((values.next()?, values.next()?))
+    };
+    let ((addressed, _), (_, accepted)) = (both("dport")?, both("sport")?);
+    let ((from, _), (to, answers)) = (both("src")?, (both("dst")?.0, both("src")?.1));
+    let (from, to, answers): (IpAddr, IpAddr, IpAddr) = (from.parse().ok()?, to.parse().ok()?, answers.parse().ok()?);
+    // What goes out to another address leaves by that: only what arrives is looked for.
+    let arrives = from != to && to == answers;
+    let (addressed, accepted) = (addressed.parse().ok()?, accepted.parse().ok()?);
+    (arrives && addressed != accepted).then_some(Redirected { protocol, accepted, remote: from.to_canonical(), addressed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROWS: &str = "ipv4     2 tcp      6 431999 ESTABLISHED src=10.88.0.5 dst=10.88.0.6 sport=40000 dport=8080 \
+        src=10.88.0.6 dst=10.88.0.5 sport=15006 dport=40000 [ASSURED] mark=0 zone=0 use=2\n\
+        ipv4     2 tcp      6 118 TIME_WAIT src=10.88.0.5 dst=10.88.0.6 sport=40001 dport=9090 \
+        src=10.88.0.6 dst=10.88.0.5 sport=15006 dport=40001 [ASSURED] mark=0 zone=0 use=2\n\
+        ipv4     2 tcp      6 431999 ESTABLISHED src=10.88.0.6 dst=10.96.0.1 sport=50000 dport=443 \
+        src=10.90.0.2 dst=10.88.0.6 sport=6443 dport=50000 [ASSURED] mark=0 zone=0 use=2\n\
+        ipv4     2 tcp      6 431999 ESTABLISHED src=10.88.0.9 dst=10.88.0.6 sport=40002 dport=80 \
+        src=10.88.0.6 dst=10.88.0.9 sport=80 dport=40002 [ASSURED] mark=0 zone=0 use=2\n\
+        ipv6     10 udp      17 29 src=fd88:0000:0000:0000:0000:0000:0000:0005 dst=fd88:0000:0000:0000:0000:0000:0000:0006 sport=5000 dport=53 \
+        [UNREPLIED] src=fd88:0000:0000:0000:0000:0000:0000:0006 dst=fd88:0000:0000:0000:0000:0000:0000:0005 sport=1053 dport=5000 mark=0 zone=0 use=2\n\
+        ipv4     2 icmp     1 29 src=10.88.0.5 dst=10.88.0.6 type=8 code=0 id=1 src=10.88.0.6 dst=10.88.0.5 type=0 code=0 id=1 mark=0 zone=0 use=2\n\
+        nonsense\n";
+
+    #[test]
+    fn n16_of_a_redirected_connection_the_port_is_the_one_it_was_addressed_to() {
+        let found: Vec<_> = ROWS.lines().filter_map(redirected).map(|one| (one.accepted, one.remote.to_string(), one.addressed)).collect();
+        let expected = [(15006, "10.88.0.5".to_owned(), 8080), (15006, "10.88.0.5".to_owned(), 9090), (1053, "fd88::5".to_owned(), 53)];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn of_a_flow_only_the_port_changes() {
+        let act = |local: &str| Act::Flow {
+            direction: Direction::Ingress,
+            protocol: Protocol::TCP,
+            local: local.parse().unwrap(),
+            remote: "10.88.0.5:0".parse().unwrap(),
+            outcome: runtimemap_crds::Outcome::Established,
+        };
+        let slot = Slot(3);
+        let fact = Fact { slot, origin: runtimemap_crds::Origin::Entrypoint, pid: 9, time: 7, act: act("10.88.0.6:15006") };
+        assert_eq!(at(&fact, 8080), Fact { act: act("10.88.0.6:8080"), ..fact });
+    }
+}
