@@ -4,7 +4,10 @@ use runtimemap_crds::ApplicationProfile;
 use runtimemap_policy::security_context::{Known, advise};
 use runtimemap_tests::space::PROFILE;
 
-use crate::shop::{Shop, WORKLOADS, Workload, value};
+use crate::{
+    differences,
+    shop::{Shop, WORKLOADS, Workload, value},
+};
 
 #[tokio::test]
 async fn t5_the_application_runs_on_with_every_capability_dropped_but_those_it_used() {
@@ -23,5 +26,7 @@ async fn t5_the_application_runs_on_with_every_capability_dropped_but_those_it_u
     shop.rolled_out().await;
     shop.load("capabilities").await;
     shop.assert_ready();
+    let lines = differences::planted_ones_are_found_and_nothing_else(&shop);
     eprintln!("FIGURE capabilities: all dropped; added and enough: {}", added.join(", "));
+    eprintln!("FIGURE diff: {lines} lines for 4 planted differences, none before");
 }

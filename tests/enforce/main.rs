@@ -8,6 +8,7 @@
 
 mod audit;
 mod capabilities;
+mod differences;
 mod enforcer;
 mod packets;
 mod seccomp;

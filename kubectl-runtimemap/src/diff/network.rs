@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use runtimemap_crds::RuleDirection;
 use runtimemap_policy::{
-    evaluator::{End, Evaluator, RulePlace, Ruling, Verdict},
+    evaluator::{Cluster, End, Evaluator, RulePlace, Ruling, Verdict},
     recorded::{self as flows, RecordedFlow},
 };
 
@@ -116,11 +116,13 @@ fn one_or_all<T>(list: Vec<T>) -> Vec<Option<T>> {
     if list.is_empty() { vec![None] } else { list.into_iter().map(Some).collect() }
 }
 
-/// Rules by which something recorded passed. Each policy by itself, so that none hides another's use.
+/// Rules by which something recorded passed. Each policy by itself, so that none hides another's use; and without nodes, since what
+/// reaches a pod's own node by no rule here may need one where the pod runs next.
 fn used(policies: &[NetworkPolicy], recorded: &flows::Recorded<'_>) -> anyhow::Result<BTreeSet<(usize, bool, usize)>> {
     let mut used = BTreeSet::new();
+    let cluster = Cluster { nodes: Vec::new(), ..recorded.cluster.clone() };
     for (place, policy) in policies.iter().enumerate() {
-        let alone = Evaluator::new(std::slice::from_ref(policy), &recorded.cluster)?;
+        let alone = Evaluator::new(std::slice::from_ref(policy), &cluster)?;
         for flow in recorded.flows.iter().filter(|flow| recorded::aside(&flow.seen).is_none()) {
             let verdict = alone.judge(&flow.flow);
             for (ingress, ruling) in [(true, verdict.ingress), (false, verdict.egress)] {

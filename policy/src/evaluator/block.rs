@@ -1,6 +1,6 @@
 //! Blocks of addresses.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use k8s_openapi::api::networking::v1::IPBlock;
 
@@ -54,6 +54,12 @@ impl Range {
         }
         let hosts = u128::MAX.checked_shr(128 - width + bits).unwrap_or(0);
         Some(Self { v4, low: value & !hosts, high: value | hosts })
+    }
+
+    /// The first address that a host can have: by convention the node's own end of the network of its pods.
+    pub(super) fn first_host(&self) -> Option<IpAddr> {
+        let first = self.low.checked_add(1).filter(|first| *first <= self.high)?;
+        if self.v4 { u32::try_from(first).ok().map(|bits| Ipv4Addr::from(bits).into()) } else { Some(Ipv6Addr::from(first).into()) }
     }
 
     fn contains(&self, address: Address) -> bool {

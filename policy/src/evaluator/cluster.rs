@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, net::IpAddr};
 use k8s_openapi::api::core::v1 as core;
 use runtimemap_crds::Protocol;
 
+use super::block::Range;
+
 /// Pods, namespaces and nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cluster {
@@ -64,7 +66,7 @@ pub struct Namespace {
 pub struct Node {
     /// Its name.
     pub name: String,
-    /// Its addresses.
+    /// Its addresses, also the one from which its pods see it.
     pub addresses: Vec<IpAddr>,
 }
 
@@ -94,10 +96,12 @@ impl From<&core::Namespace> for Namespace {
 impl From<&core::Node> for Node {
     fn from(object: &core::Node) -> Self {
         let addresses = object.status.iter().flat_map(|status| status.addresses.iter().flatten());
+        let networks = object.spec.iter().flat_map(|spec| spec.pod_cidrs.iter().flatten());
+        let gateways = networks.filter_map(|cidr| Range::parse(cidr)?.first_host());
         Self {
             name: object.metadata.name.clone().unwrap_or_default(),
             // A host name is among them.
-            addresses: addresses.filter_map(|address| address.address.parse().ok()).collect(),
+            addresses: addresses.filter_map(|address| address.address.parse().ok()).chain(gateways).collect(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which policies count for which pods, directions and ends.
 
 use runtimemap_crds::{Protocol, RuleDirection};
-use runtimemap_policy::evaluator::{Evaluator, Flow, PodId, RulePlace, Ruling, Verdict, simulate};
+use runtimemap_policy::evaluator::{Evaluator, Flow, Node, PodId, RulePlace, Ruling, Verdict, simulate};
 use serde_json::json;
 
 use crate::town::{AGENT, API, DB, JOB, WEB, address, cluster, lets_in, lets_out, passes, policy, tcp, verdict};
@@ -76,6 +76,20 @@ fn n9_a_pods_own_node_always_reaches_it_and_another_does_not() {
     assert_eq!(verdict(&policies, tcp(WEB, address("192.0.2.1"), 10250)).egress, Ruling::OwnNode);
     assert_eq!(verdict(&policies, tcp(AGENT, WEB, 80)).ingress, Ruling::OwnNode);
     assert_eq!(verdict(&policies, tcp(address("192.0.2.2"), WEB, 80)).ingress, Ruling::Denied);
+}
+
+#[test]
+fn n9_a_node_has_the_address_from_which_its_pods_see_it() {
+    let object = |networks: serde_json::Value| {
+        let status = json!({"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}, {"type": "Hostname", "address": "node1"}]});
+        let node: k8s_openapi::api::core::v1::Node =
+            serde_json::from_value(json!({"metadata": {"name": "node1"}, "spec": {"podCIDRs": networks}, "status": status})).unwrap();
+        let addresses = Node::from(&node).addresses;
+        addresses.into_iter().map(|address| address.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(object(json!(["10.88.3.0/24", "fd88:0:0:3::/64"])), ["192.0.2.1", "10.88.3.1", "fd88:0:0:3::1"]);
+    // No network at all, or one without room for a host.
+    assert_eq!(object(json!(["10.88.3.0/32", "nonsense"])), ["192.0.2.1"]);
 }
 
 #[test]
