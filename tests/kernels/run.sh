@@ -12,20 +12,21 @@ recorder=${RUNTIMEMAP_RECORDER:?names the static recorder; make kernels sets it}
 # Layouts: what is at /sys/fs/cgroup, and what / is.
 layouts=(v2/plain v1/overlay hybrid/plain)
 work=$(mktemp -d "${TMPDIR:-/tmp}/runtimemap-kernels.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+# A machine ends with the one that waits for it.
+trap 'jobs -p | xargs -r kill 2>/dev/null || true; rm -rf "$work"' EXIT
 
 # Debian's own programs beside busybox, for the ladders.
-options=(--program "$recorder:/bin/runtimemap-recorder" --module sctp --seconds 300)
+options=(--program "$recorder:/bin/runtimemap-recorder" --module sctp --seconds 600)
 gcc -static -O1 -Wall -Wextra -o "$work/wire" "$here/wire.c" || { echo "kernels: failed to compile wire.c: run 'make setup'" >&2; exit 1; }
 options+=(--program "$work/wire:/bin/wire")
 for file in programs.sh network.sh age.sh ladder.bash; do options+=(--file "$here/$file:/$file"); done
 for program in bash tar find sort sed grep; do options+=(--program "/usr/bin/$program"); done
 options+=(--program "$(command -v bpftool):/bin/bpftool")
 
-# grown SERIES: programs of which the verifier walked over a tenth more than verified.txt says, or of which it says nothing. WRITE=verified
+# grown SERIES OUTPUT: programs of which the verifier walked over a tenth more than verified.txt says, or of which it says nothing. WRITE=verified
 # writes it anew.
 grown() {
-    sed -n "s/^VERIFIED /$1 /p" "$work/output" | sort >"$work/verified"
+    sed -n "s/^VERIFIED /$1 /p" "$2" | sort >"$work/verified"
     if [ "${WRITE:-}" = verified ]; then
         { grep -E '^#' "$here/verified.txt"; { grep -Ev "^(#|$1 )" "$here/verified.txt" || true; cat "$work/verified"; } | sort -V; } >"$work/new"
         cp "$work/new" "$here/verified.txt"
@@ -34,20 +35,45 @@ grown() {
         ($1, $2) in known && $3 > known[$1, $2] * 1.1 { print $2 ": " $3 " instructions, not " known[$1, $2] }' "$here/verified.txt" "$work/verified"
 }
 
+# machine SERIES LAYOUT: one machine, whose output, status and seconds go to a folder of its own.
+machine() {
+    local folder=$work/$1/$2 began=$SECONDS outcome=0
+    "$here/vm.sh" "$1" --cgroup "${2%/*}" --root "${2#*/}" "${options[@]}" -- sh /programs.sh >"$folder/output" 2>"$folder/errors" &
+    # shellcheck disable=SC2064 # the process of now
+    trap "kill $! 2>/dev/null || true" EXIT
+    wait $! || outcome=$?
+    echo "$outcome $((SECONDS - began))" >"$folder/ended"
+    echo "kernels: $1, cgroup ${2%/*}, ${2#*/} root has ended ($((SECONDS - began)) s)" >&2
+}
+
+# As many at a time as there are processors: each machine keeps one busy.
+running=0
+for series in "$@"; do
+    "$here/fetch.sh" "$series" >"$work/$series.folder" || continue
+    for layout in "${layouts[@]}"; do
+        if [ $running -ge "$(nproc)" ]; then wait -n || true; else running=$((running + 1)); fi
+        mkdir -p "$work/$series/$layout"
+        machine "$series" "$layout" &
+    done
+done
+wait
+
 rows=() passed=0 failed=0
 for series in "$@"; do
-    "$here/fetch.sh" "$series" >"$work/folder" || { rows+=("$(printf '%-6s no kernel to boot' "$series")"); failed=$((failed + 1)); continue; }
-    version=$(cat "$(cat "$work/folder")/version")
+    folder=$(cat "$work/$series.folder")
+    [ -n "$folder" ] || { rows+=("$(printf '%-6s no kernel to boot' "$series")"); failed=$((failed + 1)); continue; }
+    version=$(cat "$folder/version")
     for layout in "${layouts[@]}"; do
+        output=$work/$series/$layout/output
         echo "--- $version, cgroup ${layout%/*}, ${layout#*/} root"
-        began=$SECONDS outcome=0
-        "$here/vm.sh" "$series" --cgroup "${layout%/*}" --root "${layout#*/}" "${options[@]}" -- sh /programs.sh | tee "$work/output" || outcome=$?
-        p=$(grep -c '^RESULT passed ' "$work/output" || true)
-        f=$(grep -c '^RESULT failed ' "$work/output" || true)
-        note=$(sed -n 's/^RESULT failed //p' "$work/output" | paste -sd ' ')
+        cat "$output" "$work/$series/$layout/errors"
+        read -r outcome seconds <"$work/$series/$layout/ended"
+        p=$(grep -c '^RESULT passed ' "$output" || true)
+        f=$(grep -c '^RESULT failed ' "$output" || true)
+        note=$(sed -n 's/^RESULT failed //p' "$output" | paste -sd ' ')
         if [ "$outcome" != 0 ] || [ $((p + f)) = 0 ]; then f=$((f + 1)) note="$note (the machine's status: $outcome)"; fi
         if [ "$layout" = "${layouts[0]}" ]; then
-            more=$(grown "$series" | paste -sd ';')
+            more=$(grown "$series" "$output" | paste -sd ';')
             if [ -n "$more" ]; then
                 f=$((f + 1)) note="$note the verifier walks more: $more"
             elif [ -s "$work/verified" ]; then
@@ -55,7 +81,7 @@ for series in "$@"; do
             fi
         fi
         passed=$((passed + p)) failed=$((failed + f))
-        rows+=("$(printf '%-26s %-6s %-8s %3d passed %3d failed %5d s  %s' "$version" "${layout%/*}" "${layout#*/}" "$p" "$f" $((SECONDS - began)) "$note")")
+        rows+=("$(printf '%-26s %-6s %-8s %3d passed %3d failed %5d s  %s' "$version" "${layout%/*}" "${layout#*/}" "$p" "$f" "$seconds" "$note")")
     done
 done
 
