@@ -8,6 +8,7 @@
 )]
 
 mod apply;
+mod approve;
 mod connection;
 mod keys;
 mod learned;
