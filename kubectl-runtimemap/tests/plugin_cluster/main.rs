@@ -12,6 +12,7 @@ mod approve;
 mod connection;
 mod keys;
 mod learned;
+mod operator;
 mod patch;
 mod sample;
 mod server;
