@@ -105,6 +105,8 @@ fn what_is_wrong_is_refused_by_name() {
         (r#"excludeNamespaces="kube-system""#, "excludeNamespaces"),
         (r#"nodeAgent.clusterAddresses=["10.0.0.0"]"#, "clusterAddresses"),
         ("controller.replicas=0", "replicas"),
+        (r#"nodeAgent.kubeletSeccompFolder="seccomp""#, "kubeletSeccompFolder"),
+        (r#"nodeAgent.deliverSeccomp="yes""#, "deliverSeccomp"),
     ];
     for (setting, name) in wrong {
         let output = helm(&["template", "runtimemap"], &[setting]);
@@ -134,6 +136,7 @@ fn settings_reach_the_programs() {
         r#"nodeAgent.learningPeriod="24h""#,
         "nodeAgent.maskSecrets=false",
         "nodeAgent.generatePolicies.seccomp=true",
+        "nodeAgent.deliverSeccomp=true",
         r#"excludeNamespaces=["kube-system"]"#,
         kinds,
     ]);
@@ -142,6 +145,7 @@ fn settings_reach_the_programs() {
     let agent = &settings["nodeAgent"];
     assert_eq!((&agent["learningPeriod"], &agent["maskSecrets"]), (&Value::from("24h"), &Value::from(false)));
     assert_eq!(agent["generatePolicies"], serde_json::json!({"networkPolicy": false, "seccomp": true}));
+    assert_eq!(agent["deliverSeccomp"], true);
     assert_eq!(settings["excludeNamespaces"], serde_json::json!(["kube-system"]));
     // What the controller is to follow it may also read.
     let roles = of_kind(&objects, "ClusterRole");
@@ -180,6 +184,27 @@ fn r24_only_the_agent_has_capabilities_and_only_when_asked_is_it_privileged() {
     assert_eq!((&controller["runAsNonRoot"], controller["capabilities"].get("add")), (&Value::from(true), None));
     let privileged = context(&rendered(&["nodeAgent.privileged=true"]), "DaemonSet");
     assert_eq!((&privileged["privileged"], privileged.get("capabilities")), (&Value::from(true), None));
+}
+
+#[test]
+fn only_where_filters_are_carried_do_agents_have_a_folder_for_them_and_no_more_of_the_kubelets() {
+    if !is_possible() {
+        return;
+    }
+    let agent = |objects: &[Value]| of_kind(objects, "DaemonSet")[0]["spec"]["template"]["spec"].clone();
+    let (off, on) = (agent(&rendered(&[])), agent(&rendered(&["nodeAgent.deliverSeccomp=true"])));
+    assert!(!off.to_string().contains("seccomp\"") && !off.to_string().contains("kubelet"), "{off}");
+    let named = |list: &Value| list.as_array().unwrap().iter().find(|one| one["name"] == "seccomp").cloned().unwrap();
+    let path = "/var/lib/kubelet/seccomp/runtimemap";
+    assert_eq!(named(&on["volumes"])["hostPath"], serde_json::json!({"path": path, "type": "DirectoryOrCreate"}));
+    let container = &on["containers"][0];
+    let place = named(&container["volumeMounts"])["mountPath"].clone();
+    assert!(container["args"].as_array().unwrap().ends_with(&["--seccomp".into(), place]), "{container}");
+    // Nothing else of it is another agent's.
+    assert_eq!(container["securityContext"], off["containers"][0]["securityContext"]);
+    let elsewhere =
+        agent(&rendered(&["nodeAgent.deliverSeccomp=true", r#"nodeAgent.kubeletSeccompFolder="/var/lib/k0s/kubelet/seccomp""#]));
+    assert_eq!(named(&elsewhere["volumes"])["hostPath"]["path"], "/var/lib/k0s/kubelet/seccomp/runtimemap");
 }
 
 #[test]

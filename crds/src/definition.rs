@@ -2,9 +2,10 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use crate::{ApplicationProfile, NetworkNeighborhood, NodeDirective, NodeObservation, SeccompProfile, generated_network_policy};
+use crate::{ApplicationProfile, NetworkNeighborhood, NodeDirective, NodeObservation, generated_network_policy, seccomp_profile};
 
 /// The definitions of all kinds, with the name of the file each is kept in.
 ///
@@ -17,7 +18,7 @@ pub fn definitions() -> Result<Vec<(&'static str, CustomResourceDefinition)>, se
         ("networkneighborhoods.yaml", derived(NetworkNeighborhood::crd())?),
         ("nodedirectives.yaml", derived(NodeDirective::crd())?),
         ("nodeobservations.yaml", derived(NodeObservation::crd())?),
-        ("seccompprofiles.yaml", derived(SeccompProfile::crd())?),
+        ("seccompprofiles.yaml", seccomp_profile::definition()?),
     ])
 }
 
@@ -33,11 +34,28 @@ fn derived(definition: CustomResourceDefinition) -> Result<CustomResourceDefinit
     serde_json::from_value(value)
 }
 
+/// The schema that kube's derive would make of a type, as Kubernetes wants it.
+pub(crate) fn schema_of<T: JsonSchema>() -> Value {
+    let mut schema = SchemaSettings::openapi3()
+        .with(|settings| {
+            settings.inline_subschemas = true;
+            settings.meta_schema = None;
+        })
+        .with_transform(kube::core::schema::StructuralSchemaRewriter)
+        .with_transform(kube::core::schema::OptionalEnum)
+        .with_transform(kube::core::schema::OptionalIntOrString)
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value();
+    structural(&mut schema);
+    schema
+}
+
 /// Makes a schema what Kubernetes wants, whatever the derive wrote.
 ///
 /// Lists are atomic: one writer replaces them whole, and managedFields stays small (O5). Integer formats are those that
 /// Kubernetes knows. What is optional is left out when empty, never null.
-pub(crate) fn structural(schema: &mut Value) {
+fn structural(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
     if map.get("type") == Some(&json!("array")) {
         map.insert("x-kubernetes-list-type".to_owned(), json!("atomic"));

@@ -1,6 +1,6 @@
 //! GeneratedNetworkPolicy: a whole NetworkPolicy under `.spec`, its evidence and its review.
 
-mod schema;
+pub(crate) mod schema;
 
 use k8s_openapi::{
     api::networking::v1::NetworkPolicy,
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     application_profile::Origin,
     network_neighborhood::{NeighborPort, Peer, PeerClass},
+    review::Review,
 };
 
 pub use schema::definition;
@@ -60,50 +61,6 @@ impl Default for GeneratedNetworkPolicy {
             status: None,
         }
     }
-}
-
-/// What a person decided about the rules of a generated policy.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Review {
-    /// One decision per rule, by rule. A rule without one is not decided yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 500))]
-    pub decisions: Vec<Decision>,
-}
-
-/// What a person decided about one rule.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Decision {
-    /// The rule, by its id in status.rules.
-    #[schemars(length(min = 1, max = 63))]
-    pub rule: String,
-    /// Hash of the rule's content when it was decided. A rule that has another one since is undecided again.
-    #[schemars(length(min = 1, max = 128))]
-    pub hash: String,
-    /// What was decided.
-    pub decision: Verdict,
-    /// Rules in its place, where the reviewer widened, narrowed, split or edited it: a list of peers and ports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::replacement")]
-    pub replacement: Option<serde_json::Value>,
-    /// User who decided, by the name the API server knows.
-    #[schemars(length(max = 253))]
-    pub by: String,
-    /// When it was decided.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Time>,
-}
-
-/// What can be decided about a rule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum Verdict {
-    /// The traffic is meant to be.
-    #[default]
-    Approved,
-    /// The traffic is not meant to be; the rule is left out when the policy is applied or exported.
-    Rejected,
 }
 
 /// Which way the traffic of a rule goes.

@@ -32,6 +32,23 @@ pub struct NodeDirectiveSpec {
     /// Whether arguments that look like secrets are kept as they are. They are masked before the ledger otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep_secrets: bool,
+    /// Seccomp filters that the kubelet of this node is to find. None: what is there stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seccomp: Option<SeccompDirective>,
+}
+
+/// Which seccomp filters have to be on a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeccompDirective {
+    /// Approved filters of the workloads that have a pod on this node: a list of namespace, name and content as JSON, gzipped, in base64.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 524_288))]
+    pub payload: String,
+    /// Others that this node has and that a pod or a pod's template still names, as namespace/name-hash: they are not removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), inner(length(max = 512)))]
+    pub keep: Vec<String>,
 }
 
 /// What to do about all containers of a pod.

@@ -50,6 +50,23 @@ pub struct NodeObservationSpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 65536))]
     pub payload: String,
+    /// Seccomp filters that the agent has put where the kubelet finds them. None: it has no folder for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seccomp: Option<SeccompReport>,
+}
+
+/// Seccomp filters of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeccompReport {
+    /// Those that are there, whole and under both names, as namespace/name-hash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), inner(length(max = 512)))]
+    pub there: Vec<String>,
+    /// Why others are not, in words. Empty where nothing stands in the way.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub trouble: String,
 }
 
 fn is_zero(number: &i64) -> bool {

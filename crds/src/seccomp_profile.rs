@@ -1,38 +1,95 @@
-//! SeccompProfile: OCI seccomp filters made from the system calls seen.
+//! SeccompProfile: OCI seccomp filters made from the system calls seen, and whether a person wants them on nodes.
+
+mod file;
+mod oci;
+mod schema;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::CustomResource;
+use k8s_openapi::{
+    Metadata, NamespaceResourceScope, Resource,
+    apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::workload::WorkloadReference;
+use crate::{
+    review::{self, Decision, Review},
+    workload::WorkloadReference,
+};
+
+pub use file::{FilterFile, filter_name};
+pub use oci::{OciArg, OciSeccomp, OciSyscall};
+pub use schema::definition;
+
+/// Seccomp filters made from the system calls a workload was seen to make.
+///
+/// kube's derive knows no part beside `spec` and `status`, so this type and its definition are written by hand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeccompProfile {
+    /// Always runtimemap.io/v1alpha1.
+    pub api_version: String,
+    /// Always SeccompProfile.
+    pub kind: String,
+    /// Standard object metadata.
+    pub metadata: ObjectMeta,
+    /// The filters.
+    pub spec: SeccompProfileSpec,
+    /// Whether a person wants them on nodes. Written by the plugin only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+    /// Notes, and on how many nodes the filters are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<SeccompProfileStatus>,
+}
+
+impl SeccompProfile {
+    /// What the decision about the filters is called in the review: they are decided about together.
+    pub const DECIDED: &'static str = "filters";
+
+    /// Filters that nobody has reviewed, under this name.
+    pub fn new(name: &str, spec: SeccompProfileSpec) -> Self {
+        Self {
+            api_version: <Self as Resource>::API_VERSION.to_owned(),
+            kind: <Self as Resource>::KIND.to_owned(),
+            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            spec,
+            review: None,
+            status: None,
+        }
+    }
+
+    /// What was decided about the filters, if they still are those that were decided about.
+    pub fn decision(&self) -> Option<&Decision> {
+        let decisions = &self.review.as_ref()?.decisions;
+        decisions.iter().find(|decision| decision.rule == Self::DECIDED && decision.hash == review::hash(&self.spec))
+    }
+}
+
+impl Resource for SeccompProfile {
+    const API_VERSION: &'static str = "runtimemap.io/v1alpha1";
+    const GROUP: &'static str = crate::GROUP;
+    const KIND: &'static str = "SeccompProfile";
+    const VERSION: &'static str = crate::VERSION;
+    const URL_PATH_SEGMENT: &'static str = "seccompprofiles";
+    type Scope = NamespaceResourceScope;
+}
+
+impl Metadata for SeccompProfile {
+    type Ty = ObjectMeta;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
 
 /// The filters, in the format that container runtimes read from the kubelet's seccomp folder. Written by the recorder only.
-#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[expect(clippy::duplicated_attributes, reason = "several columns share a type")]
-#[kube(
-    group = "runtimemap.io",
-    version = "v1alpha1",
-    kind = "SeccompProfile",
-    doc = "Seccomp filters made from the system calls a workload was seen to make, one for each container.",
-    namespaced,
-    category = "runtimemap",
-    status = "SeccompProfileStatus",
-    derive = "PartialEq",
-    selectable = ".spec.workload.kind",
-    selectable = ".spec.workload.name",
-    printcolumn(name = "Kind", type_ = "string", json_path = ".spec.workload.kind", description = "Kind of the workload"),
-    printcolumn(name = "Workload", type_ = "string", json_path = ".spec.workload.name", description = "Name of the workload"),
-    printcolumn(
-        name = "Current",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Current\")].status",
-        description = "Whether it is still kept up to date"
-    ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
-)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeccompProfileSpec {
     /// The workload described.
@@ -53,64 +110,28 @@ pub struct SeccompProfileStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500), inner(length(max = 4096)))]
     pub notes: Vec<String>,
+    /// Where the filters are on nodes, if they were approved and are carried there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
     /// Whether the object is still kept up to date: Current is False once the setting that asks for it is off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub conditions: Vec<Condition>,
 }
 
-/// A seccomp filter as the OCI runtime specification has it.
+/// On how many nodes the approved filters are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct OciSeccomp {
-    /// What happens to calls that no entry names, for example SCMP_ACT_ERRNO.
-    #[schemars(length(max = 64))]
-    pub default_action: String,
-    /// Error number that such a call returns, where defaultAction is SCMP_ACT_ERRNO: 1 is EPERM, 38 is ENOSYS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default_errno_ret: Option<u32>,
-    /// Architectures that the filter is for, for example SCMP_ARCH_X86_64.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(max = 64)))]
-    pub architectures: Vec<String>,
-    /// Entries, each an action for a list of calls.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1024))]
-    pub syscalls: Vec<OciSyscall>,
-}
-
-/// One entry of a filter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OciSyscall {
-    /// Names of the calls, as the architecture's table has them.
-    #[schemars(length(max = 1024), inner(length(max = 64)))]
-    pub names: Vec<String>,
-    /// What happens to them, for example SCMP_ACT_ALLOW.
-    #[schemars(length(max = 64))]
-    pub action: String,
-    /// Error number that they return, where the action is SCMP_ACT_ERRNO.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub errno_ret: Option<u32>,
-    /// Conditions on arguments; all must hold.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 6))]
-    pub args: Vec<OciArg>,
-}
-
-/// A condition on one argument.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OciArg {
-    /// Which argument, from 0 to 5.
-    #[schemars(range(min = 0, max = 5))]
-    pub index: u32,
-    /// Value to compare with.
-    pub value: u64,
-    /// Second value: for SCMP_CMP_MASKED_EQ, value is the mask and this what is left under it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value_two: Option<u64>,
-    /// Comparison, for example SCMP_CMP_EQ.
-    #[schemars(length(max = 64))]
-    pub op: String,
+pub struct Delivery {
+    /// Hash of the filters that were approved.
+    #[schemars(length(max = 128))]
+    pub hash: String,
+    /// Nodes that a pod of the workload is bound to.
+    pub nodes_wanted: u32,
+    /// Those of them on which all filters are, where the kubelet finds them.
+    pub nodes_ready: u32,
+    /// Why they are not on the others, for example because more was approved than fits. Empty while they are on their way.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 4096))]
+    pub message: String,
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::bail;
-use runtimemap_crds::{GeneratedNetworkPolicy, Review};
+use runtimemap_crds::{GeneratedNetworkPolicy, Review, review::hash};
 
 use crate::{
     cli::{DryRun, Report},
@@ -25,12 +25,12 @@ use crate::{
     input::{Input, Learned},
     map::{Map, refuse_learning},
     page::Screen,
-    rules,
 };
-use dialogue::{Dialogue, Terminal, say_all};
 use plan::Planned;
 use review::{Outcome, Subject};
 
+pub(crate) use dialogue::{Dialogue, Terminal, say_all};
+pub(crate) use keep::{now, user};
 pub(crate) use undo::{Undo, undo};
 
 /// What to review and apply.
@@ -75,7 +75,7 @@ pub(crate) fn apply(plan: &Apply) -> anyhow::Result<Report> {
         cluster => cluster,
     };
     let world = preview::World::of(&plan.input, &maps, cluster.as_ref())?;
-    let by = keep::user(cluster.as_ref());
+    let by = user(cluster.as_ref());
     if !plan.review_all {
         for subject in &mut subjects {
             subject.take_over(&mut remarks);
@@ -153,5 +153,5 @@ fn review_of(policy: &GeneratedNetworkPolicy) -> Option<&Review> {
 
 /// The hash by which a plan knows what it was made from.
 fn source_hash(policy: &GeneratedNetworkPolicy) -> String {
-    rules::hash(&policy.spec)
+    hash(&policy.spec)
 }

@@ -12,7 +12,8 @@ use std::{
 use clap::{CommandFactory, Parser, error::ErrorKind};
 
 use crate::{
-    apply, cluster::Failure, completion, diff, escape, export, graph, page::Screen, patch, relearn, show, simulate, status, version,
+    apply, approve, cluster::Failure, completion, diff, escape, export, graph, page::Screen, patch, relearn, show, simulate, status,
+    version,
 };
 use flags::Cli;
 use plan::Plan;
@@ -88,6 +89,7 @@ fn carry_out(plan: &Plan, screen: Screen, write: &mut dyn FnMut(&str) -> anyhow:
         Plan::PolicyUndo(plan) => apply::undo(plan)?,
         Plan::PolicyExport(plan) => export::policies(plan)?,
         Plan::PolicySimulate(plan) => simulate::simulate(plan, screen)?,
+        Plan::SeccompApprove(plan) => approve::approve(plan)?,
         Plan::SeccompExport(plan) => export::filters(plan)?,
         Plan::SeccompPatch(plan) => patch::patch(plan)?,
         Plan::Graph(plan) => graph::graph(plan)?,

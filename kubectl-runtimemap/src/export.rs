@@ -8,7 +8,7 @@ mod operator;
 use crate::{map::Map, show::warnings};
 
 pub(crate) use destination::Destination;
-pub(crate) use filter::{Filter, SeccompExport, file_name, filters};
+pub(crate) use filter::{Filter, SeccompExport, filters};
 pub(crate) use network_policy::{PolicyExport, policies};
 
 /// What a recording lacks, as remarks.

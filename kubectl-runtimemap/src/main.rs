@@ -1,6 +1,7 @@
 //! `kubectl runtimemap`: shows, and turns into policies, what runtimemap learned.
 
 mod apply;
+mod approve;
 mod cli;
 mod cluster;
 mod completion;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use runtimemap_crds::{ApplicationProfile, yaml};
+use runtimemap_crds::{ApplicationProfile, seccomp_profile::filter_name, yaml};
 use runtimemap_policy::security_context::{Advice, Known, advise};
 
 use crate::{
@@ -106,7 +106,7 @@ fn filters(map: &Map, profile: &ApplicationProfile) -> BTreeMap<String, String> 
         None => (profile.spec.init_containers.iter().chain(&profile.spec.containers).map(|container| &container.name).collect(), false),
     };
     let alone = names.len() == 1 && !pod;
-    let file = |name: &String| format!("runtimemap/{namespace}/{}", export::file_name(&map.name, name, alone));
+    let file = |name: &String| format!("runtimemap/{namespace}/{}.json", filter_name(&map.name, name, alone));
     names.into_iter().map(|name| (name.clone(), file(name))).collect()
 }
 

@@ -5,9 +5,8 @@ mod words;
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
 };
-use runtimemap_crds::{Decision, GeneratedNetworkPolicy, Review, RuleDirection, RuleEvidence, Verdict};
+use runtimemap_crds::{Decision, GeneratedNetworkPolicy, Review, RuleDirection, RuleEvidence, Verdict, review::hash};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 pub(crate) use words::words;
 
@@ -38,12 +37,6 @@ impl Rule {
     pub(crate) fn hash(&self) -> String {
         hash(&(self.direction, &self.content))
     }
-}
-
-/// The first half of SHA-256 of a value's JSON.
-pub(crate) fn hash(value: &impl Serialize) -> String {
-    let json = serde_json::to_vec(value).unwrap_or_default();
-    Sha256::digest(json).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The rules of a policy, ingress first, as generators and evidence have them.

@@ -29,6 +29,7 @@ use crate::{
 };
 use rows::{Listing, Look};
 
+pub(crate) use generated::described;
 pub(crate) use network::{peer, port};
 pub(crate) use objects::Objects;
 pub(crate) use programs::quoted;

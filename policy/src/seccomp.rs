@@ -16,6 +16,7 @@ use runtimemap_crds::{
     seccomp_profile::{OciSyscall, SeccompProfileStatus},
 };
 
+pub use architecture::ONLY_AMD64;
 pub use base::Runtime;
 pub use pod::PAUSE;
 pub use refused::REFUSED;
@@ -74,7 +75,7 @@ pub fn generate(profile: &ApplicationProfile, options: &Options) -> SeccompProfi
     explain::workload(&mut notes, spec, options);
     let mut filters = SeccompProfileSpec { workload: spec.workload.clone(), ..SeccompProfileSpec::default() };
     for container in spec.init_containers.iter().chain(&spec.containers) {
-        explain::container(&mut notes, container, &Groups::of(container, options));
+        explain::container(&mut notes, container, &Groups::of(container, &spec.architectures, options));
         filters.containers.insert(container.name.clone(), filter(container, &spec.architectures, options));
     }
     if options.pod {
@@ -92,7 +93,7 @@ pub fn generate(profile: &ApplicationProfile, options: &Options) -> SeccompProfi
 /// Entries: what the runtime and every program needs; what the workload calls; what it may call with some arguments only; what is refused
 /// by name.
 pub fn filter(container: &ContainerProfile, architectures: &[String], options: &Options) -> OciSeccomp {
-    let Groups { base, workload, conditional, closed: _, refused } = Groups::of(container, options);
+    let Groups { base, workload, conditional, closed: _, refused } = Groups::of(container, architectures, options);
     let mut syscalls: Vec<OciSyscall> = [base, workload].into_iter().filter_map(|names| entry("SCMP_ACT_ALLOW", None, names)).collect();
     syscalls.extend(conditional.iter().flat_map(|call| ceiling::conditional(call)));
     if !options.audit {

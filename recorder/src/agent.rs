@@ -7,6 +7,7 @@ mod batch;
 mod bundle;
 pub(crate) mod client;
 mod container;
+mod filters;
 mod metrics;
 mod node;
 mod place;
@@ -36,6 +37,7 @@ use crate::{
     kernel::{self, Kernel, Options, Pins},
     mailbox, record, web,
 };
+use filters::Filters;
 use metrics::Metrics;
 use node::{Node, Settings};
 use post::Heard;
@@ -73,6 +75,10 @@ pub struct Plan {
     pub listen: Option<SocketAddr>,
     /// How long the hooks that run often stay after the last container that is learned.
     pub idle: Duration,
+    /// Folder that approved seccomp filters go into; None for none.
+    pub seccomp: Option<PathBuf>,
+    /// How long a filter stays there that nobody names any more.
+    pub seccomp_stay: Duration,
 }
 
 /// An agent that cannot go on.
@@ -223,7 +229,9 @@ fn open(plan: &Plan, metrics: Arc<Metrics>) -> Result<Node, Error> {
     if let Some(why) = kernel.unpinned() {
         say(&format!("what happens while no agent runs will not be seen: {why}"));
     }
-    let settings = Settings { mask: plan.mask, idle: plan.idle, below: plan.below.clone() };
+    let record = store.node(node::SECCOMP);
+    let filters = plan.seccomp.clone().map(|folder| Filters::new(folder, plan.seccomp_stay, record.as_deref()));
+    let settings = Settings { mask: plan.mask, idle: plan.idle, below: plan.below.clone(), filters };
     Node::new(kernel, store, &hierarchies, ledger, settings, metrics)
 }
 

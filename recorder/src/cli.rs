@@ -129,6 +129,12 @@ struct AgentFlags {
     /// Do not use this hook, by its name in `check`; may be given several times
     #[arg(long, value_name = "HOOK")]
     avoid: Vec<String>,
+    /// Folder for approved seccomp filters, that is runtimemap in the kubelet's seccomp folder [default: none are written]
+    #[arg(long, value_name = "DIR")]
+    seccomp: Option<PathBuf>,
+    /// Remove a filter from there so long after the last pod and template that names it
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    seccomp_stay: String,
 }
 
 /// Where an agent keeps what outlasts it.

@@ -2,6 +2,7 @@
 
 mod announce;
 mod desk;
+mod filters;
 mod generate;
 mod health;
 mod index;

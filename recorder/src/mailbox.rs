@@ -1,11 +1,11 @@
-//! What travels from an agent to the controller: facts as text, small, and not to be trusted by whoever reads them.
+//! What travels between agents and the controller: facts as text, small, and not to be trusted by whoever reads them; and filters.
 
 mod letter;
 mod payload;
 mod restore;
 
 pub use letter::{Opened, letters, open};
-pub use payload::{DECODED, ENCODED, Error, decode, encode};
+pub use payload::{DECODED, ENCODED, Error, FILTERS_ENCODED, decode, decode_filters, encode, encode_filters};
 pub use restore::restore;
 
 use std::net::IpAddr;

@@ -1,21 +1,17 @@
 //! The definition of GeneratedNetworkPolicy, put together by hand.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus, Review};
-use crate::{GROUP, VERSION, definition::structural};
+use super::{GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus};
+use crate::{GROUP, VERSION, definition::schema_of, review::Review};
 
 /// The CustomResourceDefinition of GeneratedNetworkPolicy.
 ///
 /// # Errors
 /// Only if the definition written here is none, which a test rules out.
 pub fn definition() -> Result<CustomResourceDefinition, serde_json::Error> {
-    let mut status = schema_of::<GeneratedNetworkPolicyStatus>();
-    let mut review = schema_of::<Review>();
-    structural(&mut status);
-    structural(&mut review);
     serde_json::from_value(json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -55,8 +51,8 @@ pub fn definition() -> Result<CustomResourceDefinition, serde_json::Error> {
                         "kind": {"type": "string"},
                         "metadata": {"type": "object"},
                         "spec": policy(),
-                        "review": review,
-                        "status": status,
+                        "review": schema_of::<Review>(),
+                        "status": schema_of::<GeneratedNetworkPolicyStatus>(),
                     },
                 }},
             }],
@@ -204,7 +200,7 @@ fn selector(description: &str) -> Value {
 }
 
 /// The rules that stand for one that was reviewed: what a NetworkPolicy's own schema checks once it is applied.
-pub(super) fn replacement(_: &mut SchemaGenerator) -> Schema {
+pub(crate) fn replacement(_: &mut SchemaGenerator) -> Schema {
     let list = |description: &str| {
         json!({
             "type": "array", "maxItems": 100, "description": description,
@@ -221,19 +217,4 @@ pub(super) fn replacement(_: &mut SchemaGenerator) -> Schema {
             },
         },
     })
-}
-
-/// The schema that kube's derive would make of a type.
-fn schema_of<T: JsonSchema>() -> Value {
-    SchemaSettings::openapi3()
-        .with(|settings| {
-            settings.inline_subschemas = true;
-            settings.meta_schema = None;
-        })
-        .with_transform(kube::core::schema::StructuralSchemaRewriter)
-        .with_transform(kube::core::schema::OptionalEnum)
-        .with_transform(kube::core::schema::OptionalIntOrString)
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value()
 }

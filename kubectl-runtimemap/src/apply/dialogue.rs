@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Whoever decides. Questions go to standard error: standard output is for what was done.
-pub(super) trait Dialogue {
+pub(crate) trait Dialogue {
     /// Shows a line. It is one line, whatever somebody named in it.
     fn say(&mut self, line: &str) -> anyhow::Result<()>;
     /// Asks, and waits for a line. None: nobody answers any more.
@@ -24,17 +24,17 @@ pub(super) trait Dialogue {
 }
 
 /// Shows several lines.
-pub(super) fn say_all(dialogue: &mut dyn Dialogue, lines: &[String]) -> anyhow::Result<()> {
+pub(crate) fn say_all(dialogue: &mut dyn Dialogue, lines: &[String]) -> anyhow::Result<()> {
     lines.iter().try_for_each(|line| dialogue.say(line))
 }
 
 /// Somebody at a real one.
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     screen: Screen,
 }
 
 impl Terminal {
-    pub(super) fn new(screen: Screen) -> Self {
+    pub(crate) fn new(screen: Screen) -> Self {
         Self { screen }
     }
 }

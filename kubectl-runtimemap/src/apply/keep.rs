@@ -22,13 +22,13 @@ use crate::{
 pub(super) const REVIEW: &str = "runtimemap.io/review";
 
 /// Now, to the second, as Kubernetes writes times.
-pub(super) fn now() -> Time {
+pub(crate) fn now() -> Time {
     let now = Timestamp::now();
     Time(now.round(Unit::Second).unwrap_or(now))
 }
 
 /// Who decides: by the API server's name for them, else by the machine's.
-pub(super) fn user(cluster: Option<&Cluster>) -> String {
+pub(crate) fn user(cluster: Option<&Cluster>) -> String {
     let known = cluster.and_then(|cluster| cluster.user().ok()).filter(|name| !name.is_empty());
     known.or_else(|| env::var("USER").or_else(|_| env::var("USERNAME")).ok()).unwrap_or_else(|| "unknown".to_owned())
 }

@@ -11,7 +11,8 @@ use crate::cluster::Connection;
 pub(crate) use learned::GraphFormat;
 pub(super) use learned::{CompletionVerb, DiffFlags, GraphFlags, RelearnFlags, ShowFlags, StatusFlags, VersionFlags};
 pub(super) use policy::{
-    ApplyFlags, FilterFormat, PolicyExportFlags, PolicyVerb, SeccompExportFlags, SeccompPatchFlags, SeccompVerb, SimulateFlags, UndoFlags,
+    ApplyFlags, FilterFormat, PolicyExportFlags, PolicyVerb, SeccompApproveFlags, SeccompExportFlags, SeccompPatchFlags, SeccompVerb,
+    SimulateFlags, UndoFlags,
 };
 pub(crate) use policy::{DryRun, PolicyFormat};
 

@@ -110,6 +110,7 @@ fn any_arguments_are_a_plan_or_refused() {
         "undo\0",
         "seccomp\0",
         "patch\0",
+        "approve\0",
         "graph\0",
         "relearn\0",
         "version\0",

@@ -6,10 +6,12 @@ use anyhow::bail;
 
 use super::flags::{
     ApplyFlags, Cli, CompletionVerb, DiffFlags, DryRun, FilterFormat, GraphFlags, ObjectFlags, PolicyExportFlags, PolicyVerb, RelearnFlags,
-    ScopeFlags, SeccompExportFlags, SeccompPatchFlags, SeccompVerb, ShowFlags, SimulateFlags, StatusFlags, UndoFlags, Verb, VersionFlags,
+    ScopeFlags, SeccompApproveFlags, SeccompExportFlags, SeccompPatchFlags, SeccompVerb, ShowFlags, SimulateFlags, StatusFlags, UndoFlags,
+    Verb, VersionFlags,
 };
 use crate::{
     apply::{Apply, Undo},
+    approve::Approve,
     cluster::Connection,
     completion::Completion,
     diff::{Diff, Other},
@@ -35,6 +37,7 @@ pub(super) enum Plan {
     PolicyUndo(Undo),
     PolicyExport(PolicyExport),
     PolicySimulate(Simulate),
+    SeccompApprove(Approve),
     SeccompExport(SeccompExport),
     SeccompPatch(Patch),
     Graph(Graph),
@@ -62,6 +65,7 @@ impl Plan {
             Verb::Policy(PolicyVerb::Simulate(SimulateFlags { objects, policies, denied, output })) => {
                 Self::PolicySimulate(Simulate { input: input(objects, connection)?, policies, denied, json: output.is_some() })
             }
+            Verb::Seccomp(SeccompVerb::Approve(flags)) => Self::SeccompApprove(approve(flags, connection)?),
             Verb::Seccomp(SeccompVerb::Export(flags)) => Self::SeccompExport(seccomp_export(flags, connection)?),
             Verb::Seccomp(SeccompVerb::Patch(SeccompPatchFlags { objects, apply, yes, allow_incomplete })) => {
                 Self::SeccompPatch(Patch { input: input(objects, connection)?, apply, yes, allow_incomplete })
@@ -131,10 +135,24 @@ fn apply(flags: ApplyFlags, connection: Connection) -> anyhow::Result<Apply> {
     if dry_run != DryRun::None && plan_out.is_some() {
         bail!("--plan-out applies nothing by itself: leave --dry-run out");
     }
-    if plan.is_none() && input.names.is_empty() && input.labels.is_empty() && input.scope == Scope::Default && !input.is_files() {
+    if plan.is_none() && names_nothing(&input) && !input.is_files() {
         bail!("nothing to apply: name workloads, or give -l, -n, -A or -f");
     }
     Ok(Apply { input, yes, dry_run, force_conflicts, allow_incomplete, review_all, plan_out, plan })
+}
+
+/// Whether all of the context's namespace is meant, which nobody said.
+fn names_nothing(input: &Input) -> bool {
+    input.names.is_empty() && input.labels.is_empty() && input.scope == Scope::Default
+}
+
+fn approve(flags: SeccompApproveFlags, connection: Connection) -> anyhow::Result<Approve> {
+    let SeccompApproveFlags { names, scope, yes, dry_run, allow_incomplete, withdraw } = flags;
+    let input = self::scope(scope, &names, connection)?;
+    if names_nothing(&input) {
+        bail!("nothing to approve: name workloads, or give -l, -n or -A");
+    }
+    Ok(Approve { input, yes, dry_run, allow_incomplete, withdraw })
 }
 
 fn seccomp_export(flags: SeccompExportFlags, connection: Connection) -> anyhow::Result<SeccompExport> {
@@ -231,6 +249,8 @@ mod tests {
             ("policy export -f a --output yaml", "there is only one format"),
             ("seccomp export -f a --pod -c web", "cannot be used with"),
             ("seccomp patch -f a --apply", "cannot be used with"),
+            ("seccomp approve", "nothing to approve"),
+            ("seccomp approve web --withdraw --allow-incomplete", "cannot be used with"),
         ] {
             let error = plan(line).expect_err(line);
             assert!(error.contains(expected), "{line}: {error}");

@@ -92,24 +92,14 @@ pub(crate) fn filters(plan: &SeccompExport) -> anyhow::Result<Report> {
     Ok(Report { text, remarks: withheld, found: false })
 }
 
-/// The filters of one profile. `NAME.json` is the pod's, or that of the only container; others have the container's name, too.
+/// The filters of one profile, under the names that a pod's `localhostProfile` has.
 fn placed<'a>(map: &'a Map, profile: &'a SeccompProfile) -> Vec<Placed<'a>> {
-    let name = &map.name;
     let namespace = if map.namespace.is_empty() { "default" } else { &map.namespace };
-    let place =
-        |filter, content, file: String| Placed { map, filter, content, path: vec!["runtimemap".to_owned(), namespace.to_owned(), file] };
-    let pod = profile.spec.pod.as_ref();
-    let alone = pod.is_none() && profile.spec.containers.len() == 1;
-    let containers = profile.spec.containers.iter().map(|(container, content)| {
-        let file = file_name(name, container, alone);
-        place(Filter::Container(container.clone()), content, file)
-    });
-    pod.map(|content| place(Filter::Pod, content, format!("{name}.json"))).into_iter().chain(containers).collect()
-}
-
-/// The file of a container's filter. `alone` is the only filter of its workload.
-pub(crate) fn file_name(workload: &str, container: &str, alone: bool) -> String {
-    if alone { format!("{workload}.json") } else { format!("{workload}-{container}.json") }
+    let place = |(container, name, content): (Option<&str>, String, &'a OciSeccomp)| {
+        let filter = container.map_or(Filter::Pod, |container| Filter::Container(container.to_owned()));
+        Placed { map, filter, content, path: vec!["runtimemap".to_owned(), namespace.to_owned(), format!("{name}.json")] }
+    };
+    profile.spec.named(&map.name).into_iter().map(place).collect()
 }
 
 impl Placed<'_> {

@@ -1,6 +1,6 @@
 //! The policies that were made from the rest.
 
-use runtimemap_crds::SeccompProfile;
+use runtimemap_crds::{Delivery, SeccompProfile, Verdict};
 
 use super::{View, wording::count};
 use crate::{
@@ -19,13 +19,35 @@ pub(super) fn write(page: &mut Page, map: &Map, view: &View) {
         self::notes(page, notes, view, "policy export");
     }
     if let Some(profile) = &map.seccomp {
-        page.heading(&format!("Seccomp {}", filters(profile)));
+        page.heading(&format!("Seccomp {}", described(profile)));
+        if let Some(text) = approval(profile) {
+            page.item(Style::Plain, &text);
+        }
         let notes = profile.status.as_ref().map_or(&[][..], |status| &status.notes);
         self::notes(page, notes, view, "seccomp export");
     }
 }
 
-fn filters(profile: &SeccompProfile) -> String {
+/// Who wants the filters on nodes, and on how many they are.
+fn approval(profile: &SeccompProfile) -> Option<String> {
+    let delivery = profile.status.as_ref().and_then(|status| status.delivery.as_ref());
+    let approved = profile.decision().filter(|decision| decision.decision == Verdict::Approved);
+    let mut text = match (approved, delivery) {
+        (Some(decision), _) => format!("approved by {}", decision.by),
+        (None, Some(_)) => "not approved as they are".to_owned(),
+        (None, None) => return None,
+    };
+    if let Some(Delivery { nodes_wanted, nodes_ready, message, .. }) = delivery {
+        text.push_str(&format!("; on {nodes_ready} of {}", count(*nodes_wanted as usize, "node", "nodes")));
+        if !message.is_empty() {
+            text.push_str(&format!(": {message}"));
+        }
+    }
+    Some(text)
+}
+
+/// The filters in one line.
+pub(crate) fn described(profile: &SeccompProfile) -> String {
     let containers = &profile.spec.containers;
     let pod = profile.spec.pod.as_ref().map(|filter| ("the pod", filter));
     let filters = pod.into_iter().chain(containers.iter().map(|(name, filter)| (name.as_str(), filter)));

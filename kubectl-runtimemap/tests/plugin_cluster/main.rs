@@ -8,9 +8,11 @@
 )]
 
 mod apply;
+mod approve;
 mod connection;
 mod keys;
 mod learned;
+mod operator;
 mod patch;
 mod sample;
 mod server;

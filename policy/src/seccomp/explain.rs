@@ -31,6 +31,9 @@ pub(super) fn workload(notes: &mut Notes, spec: &ApplicationProfileSpec, options
     for unknown in spec.architectures.iter().filter(|one| architecture::name(one).is_none()) {
         notes.add(format!("{unknown} is no architecture that this version knows; the filter does not name it"));
     }
+    if spec.architectures.iter().any(|one| one == "arm64") {
+        notes.add("what runtimes need was measured on amd64; for arm64, what that lacks is replaced by what does the same there");
+    }
     for container in spec.ephemeral_containers.iter().filter(|container| !container.syscalls.is_empty()) {
         notes.add(format!("the ephemeral container {} gets no filter", container.name));
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use runtimemap_crds::{ContainerProfile, Origin};
 
 use super::{
-    Options, base,
+    Options,
+    architecture::translated,
+    base,
     ceiling::{self, Reach},
     refused, siblings,
 };
@@ -27,18 +29,21 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// The groups of one container.
-    pub(super) fn of(container: &ContainerProfile, options: &Options) -> Self {
+    /// The groups of one container that was seen on these architectures.
+    pub(super) fn of(container: &ContainerProfile, architectures: &[String], options: &Options) -> Self {
+        let compat = container.syscall_architectures.values().any(|calls| !calls.is_empty());
+        let on = |calls| translated(calls, architectures, compat);
         let mut workload = seen(container, options);
         if options.siblings {
             workload.extend(siblings::of(&workload));
         }
+        let mut workload = on(workload);
         let capabilities = container.capabilities.iter().filter(|capability| capability.granted).map(|capability| capability.name.clone());
         let capabilities: BTreeSet<String> = capabilities.collect();
         let reach = |call: &String| {
             if options.beyond.contains(call) { Reach::Open } else { ceiling::reach(call, &capabilities) }
         };
-        let mut base: BTreeSet<String> = base::calls(options.runtime, options.no_new_privileges).into_iter().map(str::to_owned).collect();
+        let mut base = on(base::calls(options.runtime, options.no_new_privileges).into_iter().map(str::to_owned).collect());
         let (mut conditional, mut closed) = (BTreeSet::new(), BTreeSet::new());
         for call in base.iter().chain(&workload).filter(|call| reach(call) == Reach::Conditional) {
             conditional.insert(call.clone());
@@ -48,7 +53,7 @@ impl Groups {
         }
         base.retain(|call| !conditional.contains(call));
         workload.retain(|call| !conditional.contains(call) && !closed.contains(call) && !base.contains(call));
-        let refused = refused::REFUSED.iter().map(|name| (*name).to_owned()).filter(|name| !workload.contains(name)).collect();
+        let refused = on(refused::REFUSED.iter().map(|name| (*name).to_owned()).filter(|name| !workload.contains(name)).collect());
         Self { base, workload, conditional, closed, refused }
     }
 

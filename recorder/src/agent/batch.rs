@@ -1,6 +1,6 @@
 //! Batches: what the node has to tell, in pieces that a mailbox holds.
 
-use runtimemap_crds::{NodeObservationSpec, ObservedContainer};
+use runtimemap_crds::{NodeObservationSpec, ObservedContainer, SeccompReport};
 
 use super::container::Part;
 use crate::{
@@ -20,26 +20,32 @@ pub(super) struct Batch {
     pub(super) parts: Vec<Part>,
 }
 
-/// Makes a batch of as much as fits. What does not fit is said to follow. None if there is nothing to say.
+/// What a batch says of the node itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Head {
+    pub(super) ledger: String,
+    pub(super) sequence: u64,
+    pub(super) clock: i64,
+    pub(super) gaps: Vec<String>,
+    pub(super) seccomp: Option<SeccompReport>,
+}
+
+/// Makes a batch of as much as fits. What does not fit is said to follow. None if there is nothing to say: of containers, or, where that
+/// is new, of the node.
 ///
 /// # Errors
 /// If a letter cannot be written.
-pub(super) fn fill(
-    ledger: &str,
-    sequence: u64,
-    clock: i64,
-    gaps: Vec<String>,
-    mut parts: Vec<Part>,
-) -> Result<Option<Batch>, mailbox::Error> {
+pub(super) fn fill(head: Head, mut parts: Vec<Part>, is_new: bool) -> Result<Option<Batch>, mailbox::Error> {
     parts.truncate(CONTAINERS);
+    if parts.is_empty() && !is_new {
+        return Ok(None);
+    }
+    let Head { ledger, sequence, clock, gaps, seccomp } = head;
     loop {
-        if parts.is_empty() {
-            return Ok(None);
-        }
         let letters: Vec<Vec<Letter>> = parts.iter().map(|part| part.letters.clone()).collect();
         if let Some(payload) = mailbox::encode(&letters)? {
             let spec = NodeObservationSpec {
-                ledger: ledger.to_owned(),
+                ledger,
                 sequence,
                 architecture: syscall::ARCHITECTURE.to_owned(),
                 addresses: super::addresses::of_node(),
@@ -47,6 +53,7 @@ pub(super) fn fill(
                 gaps,
                 containers: parts.iter().map(|part| part.observed.clone()).collect(),
                 payload,
+                seccomp,
             };
             return Ok(Some(Batch { spec, parts }));
         }
@@ -97,16 +104,26 @@ mod tests {
 
     #[test]
     fn a_batch_fits_into_its_mailbox_and_says_what_follows() {
-        assert!(fill("l", 1, 0, Vec::new(), Vec::new()).unwrap().is_none());
-        let small = fill("l", 1, 0, Vec::new(), vec![part("a", 3), part("b", 0)]).unwrap().unwrap();
+        let fill = |sequence, parts| fill(Head { ledger: "l".into(), sequence, ..Head::default() }, parts, false);
+        assert!(fill(1, Vec::new()).unwrap().is_none());
+        let small = fill(1, vec![part("a", 3), part("b", 0)]).unwrap().unwrap();
         assert_eq!((small.parts.len(), small.parts[0].more, small.spec.containers[0].closed), (2, false, true));
-        let large = fill("l", 2, 0, Vec::new(), vec![part("a", 20_000)]).unwrap().unwrap();
+        let large = fill(2, vec![part("a", 20_000)]).unwrap().unwrap();
         assert!(large.parts[0].more && !large.spec.containers[0].closed);
         assert!(large.spec.payload.len() <= mailbox::ENCODED * 4 / 3 + 4, "{}", large.spec.payload.len());
         assert_eq!(mailbox::decode(&large.spec.payload).unwrap()[0], large.parts[0].letters);
         let read = again(large.spec.clone(), &[true]).unwrap();
         assert_eq!((read.parts[0].letters.as_slice(), read.parts[0].more), (large.parts[0].letters.as_slice(), true));
-        let many = fill("l", 3, 0, Vec::new(), vec![part("a", 1500), part("b", 1500)]).unwrap().unwrap();
+        let many = fill(3, vec![part("a", 1500), part("b", 1500)]).unwrap().unwrap();
         assert!(!many.parts.is_empty());
+    }
+
+    #[test]
+    fn what_is_new_of_the_node_is_said_also_where_no_container_has_anything_to_say() {
+        let seccomp = Some(SeccompReport { there: vec!["shop/deployment-web-01234567".into()], ..SeccompReport::default() });
+        let head = Head { ledger: "l".into(), sequence: 1, seccomp, ..Head::default() };
+        assert!(fill(head.clone(), Vec::new(), false).unwrap().is_none());
+        let spec = fill(head.clone(), Vec::new(), true).unwrap().unwrap().spec;
+        assert_eq!((spec.seccomp, spec.containers.len()), (head.seccomp, 0));
     }
 }

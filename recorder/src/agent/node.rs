@@ -2,6 +2,7 @@
 
 mod cgroups;
 mod directive;
+mod filters;
 mod ledger;
 mod mail;
 
@@ -14,12 +15,14 @@ use std::{
 };
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-use runtimemap_crds::collapse::Thresholds;
+use runtimemap_crds::{SeccompReport, collapse::Thresholds};
 
+pub(super) use self::filters::SECCOMP;
 use super::{
     Error,
     batch::Batch,
     container::{Container, Key, State},
+    filters::Filters,
     metrics::Metrics,
     redirect::Redirects,
     say,
@@ -48,6 +51,8 @@ pub(super) struct Settings {
     pub(super) idle: Duration,
     /// Cgroup below which pods are looked for.
     pub(super) below: PathBuf,
+    /// Seccomp filters for the kubelet, if there is a folder for them.
+    pub(super) filters: Option<Filters>,
 }
 
 /// Everything that is recorded on this node.
@@ -79,6 +84,8 @@ pub(super) struct Node {
     ledger: String,
     sequence: u64,
     outstanding: Option<Batch>,
+    /// What was told last of the node's seccomp filters.
+    reported: Option<SeccompReport>,
     /// Whose turn it is: the container that was told of last.
     last: Option<Key>,
     /// Whether the mailbox was looked at: what an agent before this one left there must not be written over unread.
@@ -127,6 +134,7 @@ impl Node {
             ledger,
             sequence: 0,
             outstanding: None,
+            reported: None,
             last: None,
             mailbox_known: false,
             clock: 0,
@@ -188,6 +196,7 @@ impl Node {
     pub(super) fn tick(&mut self) -> Result<(), Error> {
         self.kernel.refill()?;
         self.ask_redirects();
+        self.tend_filters();
         if self.settled.elapsed() >= SETTLE || self.kernel.held() >= HELD {
             self.settle()?;
         }

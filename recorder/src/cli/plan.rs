@@ -58,9 +58,12 @@ pub(super) fn check(flags: RecordFlags) -> Result<Plan, Error> {
 }
 
 pub(super) fn agent(flags: AgentFlags) -> Result<agent::Plan, Error> {
-    let AgentFlags { node, kubeconfig, lasting: Lasting { state, pins }, no_pins, below, listen, idle, slots, no_mask, avoid } = flags;
+    let AgentFlags { node, kubeconfig, lasting, no_pins, below, listen, idle, slots, no_mask, avoid, seccomp, seccomp_stay } = flags;
+    let Lasting { state, pins } = lasting;
     let idle = parse_duration("--idle", &idle)?;
-    Ok(agent::Plan { node, kubeconfig, slots, mask: !no_mask, avoid, state, pins: (!no_pins).then_some(pins), below, listen, idle })
+    let seccomp_stay = parse_duration("--seccomp-stay", &seccomp_stay)?;
+    let (mask, pins) = (!no_mask, (!no_pins).then_some(pins));
+    Ok(agent::Plan { node, kubeconfig, slots, mask, avoid, state, pins, below, listen, idle, seccomp, seccomp_stay })
 }
 
 pub(super) fn controller(flags: ControllerFlags) -> Result<controller::Plan, Error> {

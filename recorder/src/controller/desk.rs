@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use runtimemap_crds::{Acknowledgement, ContainerDirective, MailVerdict, NodeDirectiveSpec, ObservedContainer, PodDirective, WatchState};
+use runtimemap_crds::{
+    Acknowledgement, ContainerDirective, MailVerdict, NodeDirectiveSpec, ObservedContainer, PodDirective, SeccompDirective, WatchState,
+};
 
 use super::{
     index::TOMBSTONE,
@@ -137,8 +139,19 @@ impl Desk {
         }
     }
 
-    /// What is to be written, if that is not there already. `covered` is whether the node is watched at all.
-    pub(super) fn write(&mut self, workloads: &Workloads, covered: bool) -> Option<(NodeDirectiveSpec, Option<String>)> {
+    /// What was said last of the node's seccomp filters.
+    pub(super) fn seccomp(&self) -> Option<&SeccompDirective> {
+        self.written.as_ref()?.seccomp.as_ref()
+    }
+
+    /// What is to be written, if that is not there already. `covered` is whether the node is watched at all, `seccomp` which filters it has
+    /// to have.
+    pub(super) fn write(
+        &mut self,
+        workloads: &Workloads,
+        covered: bool,
+        seccomp: Option<SeccompDirective>,
+    ) -> Option<(NodeDirectiveSpec, Option<String>)> {
         let last = self.ack.sequence;
         for entry in self.containers.values_mut() {
             let ContainerDirective { workload, revision, verdict, watch, .. } = &mut entry.directive;
@@ -158,7 +171,7 @@ impl Desk {
         containers.sort_by_key(|entry| entry.sequence != last);
         let containers = containers.into_iter().take(CONTAINERS).map(|entry| entry.directive.clone()).collect();
         let keep_secrets = !workloads.settings.mask_secrets;
-        let spec = NodeDirectiveSpec { ack: self.ack.clone(), containers, pods: self.pods.clone(), keep_secrets };
+        let spec = NodeDirectiveSpec { ack: self.ack.clone(), containers, pods: self.pods.clone(), keep_secrets, seccomp };
         (self.written.as_ref() != Some(&spec)).then(|| (spec, self.version.clone()))
     }
 

@@ -126,6 +126,8 @@ async fn bring(client: &Client, workload: &Workload, product: &Product, occasion
 async fn outdate(api: &Api<DynamicObject>, kind: &str, old: DynamicObject, why: &str, message: &str) -> Result<bool, kube::Error> {
     let DynamicObject { metadata: ObjectMeta { name, namespace, resource_version, .. }, data, .. } = old;
     let mut status = data.get("status").cloned().unwrap_or_default();
+    // That is managed under a name of its own.
+    status.as_object_mut().map(|status| status.remove("delivery"));
     status["conditions"] = json!([condition(CURRENT, false, why, message, time(Timestamp::now()))]);
     let head = json!({"name": name, "namespace": namespace, "resourceVersion": resource_version});
     let object = json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "metadata": head, "status": status});

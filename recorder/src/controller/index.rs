@@ -131,6 +131,11 @@ impl Index {
         self.pods.values().filter(move |placed| placed.pod.node == node && placed.is_live())
     }
 
+    /// Pods of all nodes that are there and have not ended.
+    pub(super) fn bound(&self) -> impl Iterator<Item = &Placed> {
+        self.pods.values().filter(|placed| !placed.pod.node.is_empty() && placed.is_live())
+    }
+
     /// Whether any of a pod's images can be another one than it was: then it has to be seen first.
     pub(super) fn is_certain(&self, pod: &Pod) -> bool {
         let known = pod.images();

@@ -1,6 +1,9 @@
 //! A pod, as much of it as attribution needs.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use k8s_openapi::{
     api::core::v1::{Container, ContainerStatus, Pod as KubernetesPod, PodSpec, PodStatus},
@@ -9,6 +12,8 @@ use k8s_openapi::{
 };
 use runtimemap_crds::Image;
 use serde_json::json;
+
+use super::filters;
 
 /// Annotation that names the manifest of a static pod, which its cgroup is called by.
 const CONFIG_HASH: &str = "kubernetes.io/config.hash";
@@ -82,6 +87,8 @@ pub(super) struct Pod {
     pub(super) ready: bool,
     /// Its RuntimeClass, if that is one of a sandbox or a virtual machine: what it does there, no node's kernel sees.
     pub(super) sandbox: Option<String>,
+    /// Seccomp filters of ours that it names, as `localhostProfile` has them.
+    pub(super) filters: BTreeSet<String>,
     /// Hash of its containers as they were admitted.
     pub(super) template: String,
     /// Names of its ports, by number.
@@ -103,7 +110,7 @@ impl Pod {
         let spec = pod.spec.unwrap_or_default();
         let status = pod.status.unwrap_or_default();
         let (template, running, ready) = (template(&spec), is_running(&status), is_ready(&status));
-        let sandbox = sandbox(&spec);
+        let (sandbox, filters) = (sandbox(&spec), filters::of_pod(&spec));
         let finished = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
         let ended = finished.then(|| last_end(&status)).flatten();
         let all = || spec.containers.iter().chain(spec.init_containers.iter().flatten());
@@ -141,6 +148,7 @@ impl Pod {
             running,
             ready,
             sandbox,
+            filters,
             template,
             ports,
             commands,

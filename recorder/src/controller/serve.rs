@@ -1,6 +1,7 @@
 //! The leader's loop: the cluster's changes go into the index, mailboxes are emptied into profiles and acknowledged, clocks run.
 
 mod directives;
+mod filters;
 mod mail;
 mod recall;
 
@@ -19,6 +20,7 @@ use super::{
     Error, Plan,
     announce::Announcer,
     desk::{self, Desk},
+    filters::Filters,
     generate::{self, Occasion},
     health::Health,
     index::{Index, Placed},
@@ -44,6 +46,9 @@ struct Controller {
     owners: Owners,
     workloads: Workloads,
     desks: BTreeMap<String, Desk>,
+    filters: Filters,
+    /// When it was read last which filters templates of pods name.
+    templates_read: Option<Instant>,
     announcer: Announcer,
     health: Health,
     /// Kinds of which everything that there is has been told.
@@ -71,6 +76,8 @@ pub(super) async fn serve(client: Client, plan: &Plan, health: &Health, start: I
         owners: Owners::new(client.clone()),
         workloads: Workloads::new(Settings::new(plan.period)),
         desks: BTreeMap::new(),
+        filters: Filters::default(),
+        templates_read: None,
         announcer: Announcer::new(client.clone(), &plan.identity),
         health: health.clone(),
         client: client.clone(),
@@ -141,6 +148,13 @@ impl Controller {
             }
             Change::Marks("Namespace", (_, name), marks) => self.workloads.mark_namespace(name, marks.unwrap_or_default()),
             Change::Marks(kind, (namespace, name), marks) => self.workloads.mark_owner(kind, namespace, name, marks),
+            Change::Filters(event) => {
+                let gone = if let Event::Delete(one) = &event { Some(one.0.clone()) } else { None };
+                self.take_filters(event);
+                if let Some(key) = gone {
+                    self.rebuild("seccompprofiles", key).await;
+                }
+            }
             Change::Gone(what, key) => self.rebuild(what, key).await,
             Change::Listed(what) => {
                 self.listed.insert(what);
@@ -152,6 +166,7 @@ impl Controller {
 
     fn receive(&mut self, node: String, batch: NodeObservationSpec) {
         self.index.report_node(&node, &batch.addresses);
+        self.filters.report(&node, batch.seccomp.clone());
         let name = Acknowledgement { ledger: batch.ledger.clone(), sequence: batch.sequence };
         if !self.desks.get(&node).is_some_and(|desk| desk.has(&name)) {
             self.mail.insert(node, batch);
@@ -242,7 +257,9 @@ impl Controller {
             }
         }
         self.generate().await;
+        self.read_templates().await;
         self.tell().await;
+        self.write_deliveries().await;
         self.health.workloads.set(i64::try_from(self.workloads.tracked.len()).unwrap_or(i64::MAX));
         self.health.pods.set(i64::try_from(self.index.sizes()[0]).unwrap_or(i64::MAX));
         self.health.waiting.set(i64::try_from(self.mail.len()).unwrap_or(i64::MAX));
@@ -377,6 +394,7 @@ impl Controller {
             self.deliver(node, &batch).await;
         }
         self.index.delete_node(node);
+        self.filters.forget_node(node);
         let Some(desk) = self.desks.remove(node) else { return };
         let keys: Vec<Key> = self.workloads.tracked.keys().filter(|key| desk.learns(key)).cloned().collect();
         for key in keys {

@@ -25,6 +25,8 @@ pub(super) struct Settings {
     pub(super) network_policy: bool,
     /// Whether a SeccompProfile is made of each complete workload.
     pub(super) seccomp: bool,
+    /// Whether approved seccomp filters are carried to nodes.
+    pub(super) deliver_seccomp: bool,
     /// Whether arguments that look like secrets are masked.
     pub(super) mask_secrets: bool,
     /// Namespaces of which nothing is learned.
@@ -50,6 +52,7 @@ impl Settings {
             node_selector: BTreeMap::new(),
             network_policy: false,
             seccomp: false,
+            deliver_seccomp: false,
             mask_secrets: true,
             exclude_namespaces: Vec::new(),
             workload_kinds: Vec::new(),
@@ -70,6 +73,7 @@ impl Settings {
             learning_period_bounds: RawBounds { min, max },
             node_selector,
             generate_policies,
+            deliver_seccomp,
             mask_secrets,
             workload_kinds,
             cluster_addresses,
@@ -90,6 +94,7 @@ impl Settings {
             node_selector,
             network_policy: generate_policies.network_policy,
             seccomp: generate_policies.seccomp,
+            deliver_seccomp,
             mask_secrets,
             exclude_namespaces,
             workload_kinds,
@@ -198,6 +203,8 @@ struct RawAgent {
     node_selector: BTreeMap<String, String>,
     #[serde(default)]
     generate_policies: RawPolicies,
+    #[serde(default)]
+    deliver_seccomp: bool,
     #[serde(default = "yes")]
     mask_secrets: bool,
     #[serde(default)]
@@ -214,6 +221,7 @@ impl Default for RawAgent {
             learning_period_bounds: RawBounds::default(),
             node_selector: BTreeMap::new(),
             generate_policies: RawPolicies::default(),
+            deliver_seccomp: false,
             mask_secrets: true,
             workload_kinds: Vec::new(),
             cluster_addresses: Vec::new(),
@@ -255,6 +263,7 @@ mod tests {
         let said = parse("nodeAgent: {learningPeriod: 24h, generatePolicies: {seccomp: true}}\nexcludeNamespaces: [kube-system]").unwrap();
         assert_eq!((said.period, said.seccomp, said.network_policy), (HOUR * 24, true, false));
         assert!(!said.includes("kube-system") && said.includes("shop"));
+        assert!(!said.deliver_seccomp && parse("nodeAgent: {deliverSeccomp: true}").unwrap().deliver_seccomp);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use runtimemap_crds::{ApplicationProfile, GROUP, GeneratedNetworkPolicy, Network
 use serde::de::DeserializeOwned;
 
 use super::{
+    filters::Seen,
     pod::Pod,
     settings,
     workloads::{Key, Marks},
@@ -43,6 +44,8 @@ pub(super) enum Change {
     Settings(Event<Box<ConfigMap>>),
     /// What is written on a namespace, or on an owner of pods of this kind. None if it is gone.
     Marks(&'static str, Key, Option<Marks>),
+    /// SeccompProfiles, whether a person wants them on nodes.
+    Filters(Event<Box<(Key, Seen)>>),
     /// An object of ours is gone.
     Gone(&'static str, Key),
     /// Everything of a kind that there was has been told.
@@ -77,7 +80,7 @@ pub(super) fn all(client: &Client, namespace: &str) -> SelectAll<Changes> {
         marks::<ReplicationController>(client, "replicationcontrollers", "ReplicationController"),
         gone::<ApplicationProfile>(client, "applicationprofiles"),
         gone::<NetworkNeighborhood>(client, "networkneighborhoods"),
-        gone::<SeccompProfile>(client, "seccompprofiles"),
+        filters(client),
         gone_policies(client),
     ])
 }
@@ -128,6 +131,21 @@ fn pods(client: &Client) -> Changes {
             Event::InitDone => Some(Event::InitDone),
         };
         event.map(Change::Pod).into_iter().collect()
+    })
+}
+
+/// SeccompProfiles, of which only those that were approved are kept.
+fn filters(client: &Client) -> Changes {
+    let events = watcher(Api::<SeccompProfile>::all(client.clone()), watcher::Config::default()).default_backoff();
+    changes(events, "seccompprofiles", |event| {
+        let event = match event {
+            Event::Apply(object) => Event::Apply(Seen::cut(object)),
+            Event::Delete(object) => Event::Delete(Seen::cut(object)),
+            Event::InitApply(object) => Event::InitApply(Seen::cut(object)),
+            Event::Init => Event::Init,
+            Event::InitDone => Event::InitDone,
+        };
+        vec![Change::Filters(event)]
     })
 }
 

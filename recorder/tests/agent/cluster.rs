@@ -7,8 +7,8 @@ use std::{
 };
 
 use runtimemap_crds::{
-    Acknowledgement, ContainerDirective, NodeDirective, NodeDirectiveSpec, NodeObservation, NodeObservationSpec, ObservedContainer,
-    PodDirective,
+    Acknowledgement, ContainerDirective, FilterFile, NodeDirective, NodeDirectiveSpec, NodeObservation, NodeObservationSpec,
+    ObservedContainer, PodDirective, SeccompDirective, SeccompReport,
 };
 use runtimemap_recorder::mailbox;
 use serde_json::{Value, json};
@@ -43,6 +43,7 @@ struct State {
     /// What to say of containers, by id, and of pods.
     orders: BTreeMap<String, ContainerDirective>,
     pods: Vec<PodDirective>,
+    seccomp: Option<SeccompDirective>,
 }
 
 impl Cluster {
@@ -93,6 +94,19 @@ impl Cluster {
         let mut state = self.0.lock().unwrap();
         state.pods.push(order);
         state.direct();
+    }
+
+    /// Says which seccomp filters there have to be.
+    pub(crate) fn order_filters(&self, files: &[FilterFile]) {
+        let mut state = self.0.lock().unwrap();
+        let payload = mailbox::encode_filters(files).unwrap().unwrap();
+        state.seccomp = Some(SeccompDirective { payload, keep: Vec::new() });
+        state.direct();
+    }
+
+    /// What was told last of the node's seccomp filters.
+    pub(crate) fn filters(&self) -> Option<SeccompReport> {
+        self.0.lock().unwrap().mailbox.as_ref()?.seccomp.clone()
     }
 
     /// Forgets all that was stored.
@@ -200,8 +214,13 @@ impl State {
             Some(spec) if !self.silent => Acknowledgement { ledger: spec.ledger.clone(), sequence: spec.sequence },
             _ => self.directive.as_ref().map(|directive| directive.ack.clone()).unwrap_or_default(),
         };
-        let directive =
-            NodeDirectiveSpec { ack, containers: self.orders.values().cloned().collect(), pods: self.pods.clone(), keep_secrets: false };
+        let directive = NodeDirectiveSpec {
+            ack,
+            containers: self.orders.values().cloned().collect(),
+            pods: self.pods.clone(),
+            keep_secrets: false,
+            seccomp: self.seccomp.clone(),
+        };
         if self.directive.as_ref() != Some(&directive) {
             self.directive = Some(directive);
             self.version += 1;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on has failed, and says what the agent said")]
 
 mod cluster;
+mod filters;
 mod http;
 mod kills;
 mod lasting;

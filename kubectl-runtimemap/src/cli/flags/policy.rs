@@ -16,6 +16,7 @@ pub(crate) enum PolicyVerb {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SeccompVerb {
+    Approve(SeccompApproveFlags),
     Export(SeccompExportFlags),
     Patch(SeccompPatchFlags),
 }
@@ -139,6 +140,41 @@ pub(crate) struct PolicyExportFlags {
 pub(crate) enum PolicyFormat {
     Kubernetes,
     Cilium,
+}
+
+/// Say that a workload's filters are meant to be on the nodes
+///
+/// Where nodeAgent.deliverSeccomp is set, the agents put approved filters where the kubelet finds them: on each node that has a pod of the
+/// workload, under the names that `seccomp patch` uses. An approval is of the filters as they are: once they are made anew, it takes
+/// another. Nothing is enforced before a pod names a filter.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  # See what the filters of one workload are, and approve them
+  kubectl runtimemap seccomp approve deployment/web
+
+  # Without a terminal: those of a namespace as they are
+  kubectl runtimemap seccomp approve -n shop --yes
+
+  # On how many nodes they are
+  kubectl get seccompprofiles.runtimemap.io -n shop")]
+pub(crate) struct SeccompApproveFlags {
+    /// Workloads, by the name of the object or of the workload
+    #[arg(value_name = "NAME|KIND/NAME")]
+    pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) scope: ScopeFlags,
+    /// Approve without being asked
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Say what would be done, and do not do it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Also where the profile is not complete
+    #[arg(long)]
+    pub(crate) allow_incomplete: bool,
+    /// Take approvals back: nodes give the filters up a day after the last pod and template that names them
+    #[arg(long, conflicts_with_all = ["yes", "allow_incomplete"])]
+    pub(crate) withdraw: bool,
 }
 
 /// Write a seccomp filter as the OCI JSON that kubelets read

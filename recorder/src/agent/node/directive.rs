@@ -14,8 +14,9 @@ use crate::agent::{
 impl Node {
     /// Does what a directive says. A container or pod that it does not name stays as it is.
     pub(super) fn follow(&mut self, directive: &NodeDirectiveSpec) -> Result<(), Error> {
-        let NodeDirectiveSpec { ack, containers, pods, keep_secrets } = directive;
+        let NodeDirectiveSpec { ack, containers, pods, keep_secrets, seccomp } = directive;
         self.set_mask(self.settings.mask && !keep_secrets);
+        self.follow_filters(seccomp.as_ref());
         // An answer to another ledger's batch asks nothing of this one again.
         let batch = if ack.ledger == self.ledger { ack.sequence } else { 0 };
         let mut named = BTreeSet::new();

@@ -45,8 +45,11 @@ impl Node {
         let mut gaps = self.kernel.gaps();
         gaps.extend(self.store.trouble().map(str::to_owned));
         gaps.extend(redirect::gap());
-        let Some(batch) = batch::fill(&self.ledger, self.sequence + 1, self.clock, gaps, parts)? else { return Ok(None) };
+        let (seccomp, is_new) = self.filters_report();
+        let head = batch::Head { ledger: self.ledger.clone(), sequence: self.sequence + 1, clock: self.clock, gaps, seccomp };
+        let Some(batch) = batch::fill(head, parts, is_new)? else { return Ok(None) };
         self.sequence += 1;
+        self.reported.clone_from(&batch.spec.seccomp);
         self.last = batch.parts.last().map(|part| part.key.clone());
         let spec = batch.spec.clone();
         self.outstanding = Some(batch);
@@ -61,7 +64,10 @@ impl Node {
     pub(in crate::agent) fn heard(&mut self, heard: Heard) -> Result<(), Error> {
         match heard {
             Heard::Mailbox(None) => {}
-            Heard::Mailbox(Some(spec)) if spec.ledger == self.ledger => self.sequence = self.sequence.max(spec.sequence),
+            Heard::Mailbox(Some(spec)) if spec.ledger == self.ledger => {
+                self.sequence = self.sequence.max(spec.sequence);
+                self.reported = spec.seccomp;
+            }
             Heard::Mailbox(Some(spec)) => self.import(&spec),
             Heard::Clock(ahead) => {
                 self.clock = ahead;

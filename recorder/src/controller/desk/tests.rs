@@ -57,7 +57,7 @@ fn ack(sequence: u64) -> Acknowledgement {
 }
 
 fn watches(desk: &mut Desk, workloads: &Workloads) -> Vec<(String, WatchState)> {
-    let Some((spec, version)) = desk.write(workloads, true) else { return Vec::new() };
+    let Some((spec, version)) = desk.write(workloads, true, None) else { return Vec::new() };
     desk.wrote(spec.clone(), version);
     spec.containers.into_iter().map(|container| (container.id, container.watch)).collect()
 }

@@ -210,9 +210,9 @@ fn of_an_excluded_namespace_nothing_is_kept() {
     assert_eq!((causes(&sorted), sorted.additions.len()), (vec![(MailVerdict::Taken, "")], 0));
     let mut desk = Desk::default();
     desk.answer(runtimemap_crds::Acknowledgement::default(), &batch.containers, sorted.verdicts);
-    assert_eq!(desk.write(&workloads, true).unwrap().0.containers[0].watch, WatchState::Ignore);
+    assert_eq!(desk.write(&workloads, true, None).unwrap().0.containers[0].watch, WatchState::Ignore);
     workloads.settings.exclude_namespaces.clear();
-    assert_eq!(desk.write(&workloads, true).unwrap().0.containers[0].watch, WatchState::Watch);
+    assert_eq!(desk.write(&workloads, true, None).unwrap().0.containers[0].watch, WatchState::Watch);
 }
 
 #[test]

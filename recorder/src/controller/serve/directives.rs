@@ -23,6 +23,7 @@ impl Controller {
 
     /// Writes a node's directive, if it says something new.
     pub(super) async fn write_directive(&mut self, node: &str) {
+        let seccomp = self.filters_of(node);
         let Self { index, workloads, desks, .. } = self;
         let Some(desk) = desks.get_mut(node) else { return };
         let tell = |placed: &crate::controller::index::Placed| {
@@ -30,7 +31,7 @@ impl Controller {
         };
         let pods = index.of_node(node).filter(|placed| is_bound(placed)).filter_map(tell).collect();
         desk.tell(pods, &|pod| index.pod(pod, node).is_some(), Instant::now());
-        let Some((spec, version)) = desk.write(workloads, index.covered(node, &workloads.settings)) else { return };
+        let Some((spec, version)) = desk.write(workloads, index.covered(node, &workloads.settings), seccomp) else { return };
         let api: Api<NodeDirective> = Api::all(self.client.clone());
         let mut object = NodeDirective::new(node, spec.clone());
         object.metadata = ObjectMeta { name: Some(node.to_owned()), resource_version: version.clone(), ..ObjectMeta::default() };

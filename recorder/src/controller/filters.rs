@@ -1,0 +1,264 @@
+//! Which seccomp filters each node has to have, and where they are. Pure.
+
+mod template;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runtimemap_crds::{Delivery, FilterFile, SeccompDirective, SeccompProfile, SeccompReport, Verdict, review};
+
+use super::{index::Index, watches, workloads::Key};
+use crate::mailbox;
+
+pub(super) use template::{named, of_pod};
+
+/// Most filters that a node keeps although no pod of their workload is on it.
+const KEEP: usize = 1000;
+/// Most characters of a message.
+const MESSAGE: usize = 1000;
+
+/// What is known of a SeccompProfile.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Seen {
+    /// Its filters by id, if a person wants just these on nodes.
+    files: BTreeMap<String, FilterFile>,
+    /// Hash of what it holds, if a person has ever approved it.
+    hash: Option<String>,
+    /// What its status says, and the version of that.
+    delivery: Option<Delivery>,
+    pub(super) version: Option<String>,
+}
+
+impl Seen {
+    /// As much of an object as is needed.
+    pub(super) fn of(object: &SeccompProfile) -> Self {
+        let approves = |verdict| verdict == Verdict::Approved;
+        let ever = object.review.iter().flat_map(|review| &review.decisions).any(|decision| approves(decision.decision));
+        let now = object.decision().is_some_and(|decision| approves(decision.decision));
+        // One that cannot be written is one that nobody approved.
+        let files = if now { object.files().unwrap_or_default() } else { Vec::new() };
+        Self {
+            files: files.into_iter().map(|file| (file.id(), file)).collect(),
+            hash: ever.then(|| review::hash(&object.spec)),
+            delivery: object.status.as_ref().and_then(|status| status.delivery.clone()),
+            version: object.metadata.resource_version.clone(),
+        }
+    }
+
+    /// The same, with the key of the object.
+    pub(super) fn cut(object: SeccompProfile) -> Box<(Key, Self)> {
+        let seen = Self::of(&object);
+        Box::new((watches::key(object.metadata), seen))
+    }
+}
+
+/// What a node was told, and of which workloads.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    chosen: BTreeMap<Key, String>,
+    /// Their ids, whether or not they fit.
+    wanted: BTreeSet<String>,
+    keep: Vec<String>,
+    payload: String,
+    left_out: BTreeSet<Key>,
+}
+
+/// What an agent says of its node's filters.
+#[derive(Debug)]
+struct Report {
+    there: BTreeSet<String>,
+    trouble: String,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct Filters {
+    seen: BTreeMap<Key, Seen>,
+    /// Those of a list that is being read anew which have not come yet.
+    stale: BTreeSet<Key>,
+    /// Why a workload's filters cannot be on any node. None where that has to be found out anew.
+    blocked: Option<BTreeMap<Key, String>>,
+    reports: BTreeMap<String, Option<Report>>,
+    told: BTreeMap<String, Told>,
+    /// Filters that templates of pods name. None before they were read.
+    templates: Option<BTreeSet<String>>,
+}
+
+impl Filters {
+    /// A SeccompProfile as it is now; None for one that is gone.
+    pub(super) fn take(&mut self, key: Key, seen: Option<Seen>) {
+        self.stale.remove(&key);
+        match seen {
+            Some(seen) => self.seen.insert(key, seen),
+            None => self.seen.remove(&key),
+        };
+        self.blocked = None;
+    }
+
+    /// All of them are about to be told anew.
+    pub(super) fn begin(&mut self) {
+        self.stale = self.seen.keys().cloned().collect();
+    }
+
+    /// All of them have been told.
+    pub(super) fn end(&mut self) {
+        for key in std::mem::take(&mut self.stale) {
+            self.seen.remove(&key);
+        }
+        self.blocked = None;
+    }
+
+    /// What an agent says of its node.
+    pub(super) fn report(&mut self, node: &str, report: Option<SeccompReport>) {
+        let report = report.map(|SeccompReport { there, trouble }| Report { there: there.into_iter().collect(), trouble });
+        self.reports.insert(node.to_owned(), report);
+    }
+
+    /// A node is gone.
+    pub(super) fn forget_node(&mut self, node: &str) {
+        self.reports.remove(node);
+        self.told.remove(node);
+    }
+
+    /// Whether a node has filters that no pod on it needs: then it matters what templates name.
+    pub(super) fn asks_for_templates(&self) -> bool {
+        self.reports.iter().any(|(node, report)| {
+            let told = self.told.get(node);
+            report.iter().flat_map(|report| &report.there).any(|id| !told.is_some_and(|told| told.wanted.contains(id)))
+        })
+    }
+
+    /// What templates of pods name.
+    pub(super) fn set_templates(&mut self, named: BTreeSet<String>) {
+        self.templates = Some(named);
+    }
+
+    /// What a node is told: the filters of the workloads that have a pod on it.
+    pub(super) fn of_node(&mut self, node: &str, index: &Index) -> SeccompDirective {
+        self.block();
+        let mut chosen = BTreeMap::<Key, String>::new();
+        let mut named = BTreeSet::<&str>::new();
+        for placed in index.of_node(node) {
+            named.extend(placed.pod.filters.iter().map(String::as_str));
+            let key = placed.workload.key();
+            let seen = self.seen.get(&key).filter(|seen| !seen.files.is_empty() && self.why_blocked(&key).is_none());
+            if let Some(hash) = seen.and_then(|seen| seen.hash.clone()) {
+                chosen.insert(key, hash);
+            }
+        }
+        let mut told = match self.told.remove(node) {
+            Some(told) if told.chosen == chosen => told,
+            _ => self.choose(chosen),
+        };
+        let is_named = |id: &String| {
+            let by_template = |profile: &String| self.templates.as_ref().is_none_or(|templates| templates.contains(profile));
+            FilterFile::profiles_of(id).iter().any(|profile| named.contains(profile.as_str()) || by_template(profile))
+        };
+        let there = self.reports.get(node).into_iter().flatten().flat_map(|report| &report.there);
+        told.keep = there.filter(|id| !told.wanted.contains(*id) && is_named(id)).take(KEEP).cloned().collect();
+        let directive = SeccompDirective { payload: told.payload.clone(), keep: told.keep.clone() };
+        self.told.insert(node.to_owned(), told);
+        directive
+    }
+
+    fn choose(&self, chosen: BTreeMap<Key, String>) -> Told {
+        let seen = chosen.keys().filter_map(|key| Some((key, self.seen.get(key)?)));
+        let files: Vec<(&Key, &FilterFile)> =
+            seen.clone().flat_map(|(key, seen)| seen.files.values().map(move |file| (key, file))).collect();
+        let wanted = seen.flat_map(|(_, seen)| seen.files.keys().cloned()).collect();
+        let (payload, left_out) = fit(files);
+        Told { chosen, wanted, keep: Vec::new(), payload, left_out }
+    }
+
+    /// What the status of each SeccompProfile has to say and does not, with the version that was read. `on` is whether filters are
+    /// carried to nodes at all.
+    pub(super) fn deliveries(&mut self, index: &Index, on: bool) -> Vec<(Key, Option<String>, Option<Delivery>)> {
+        self.block();
+        let mut nodes = BTreeMap::<Key, BTreeSet<&str>>::new();
+        if on {
+            for placed in index.bound() {
+                nodes.entry(placed.workload.key()).or_default().insert(&placed.pod.node);
+            }
+        }
+        let say = |(key, seen): (&Key, &Seen)| {
+            let delivery = seen.hash.as_ref().filter(|_| on).map(|hash| self.delivery(key, seen, hash, nodes.get(key)));
+            (delivery != seen.delivery).then(|| (key.clone(), seen.version.clone(), delivery))
+        };
+        self.seen.iter().filter_map(say).collect()
+    }
+
+    fn delivery(&self, key: &Key, seen: &Seen, hash: &str, nodes: Option<&BTreeSet<&str>>) -> Delivery {
+        let nodes = nodes.into_iter().flatten();
+        let report = |node: &str| self.reports.get(node).and_then(Option::as_ref);
+        let has_all = |report: &Report| seen.files.keys().all(|id| report.there.contains(id));
+        let is_ready = |node: &str| !seen.files.is_empty() && report(node).is_some_and(has_all);
+        let (ready, lacking): (Vec<&str>, Vec<&str>) = nodes.copied().partition(|node| is_ready(node));
+        let count = |list: &[&str]| u32::try_from(list.len()).unwrap_or(u32::MAX);
+        let mut message = if seen.files.is_empty() {
+            "the filters are others than those that were approved: see and approve them anew; nodes keep those that pods or templates name"
+                .to_owned()
+        } else if let Some(why) = self.why_blocked(key) {
+            why.to_owned()
+        } else {
+            let why = |node: &&str| match (self.told.get(*node), self.reports.get(*node)) {
+                (Some(told), _) if told.left_out.contains(key) => Some(format!("{node}: more filters are approved than fit for one node")),
+                (_, Some(Some(report))) if !report.trouble.is_empty() => Some(format!("{node}: {}", report.trouble)),
+                (_, Some(None)) => Some(format!("{node}: its agent has no folder for filters; set nodeAgent.deliverSeccomp in the chart")),
+                _ => None,
+            };
+            lacking.iter().filter_map(why).take(3).collect::<Vec<_>>().join("; ")
+        };
+        if let Some((place, _)) = message.char_indices().nth(MESSAGE) {
+            message.truncate(place);
+        }
+        Delivery { hash: hash.to_owned(), nodes_wanted: count(&ready) + count(&lacking), nodes_ready: count(&ready), message }
+    }
+
+    /// Finds out whose files cannot be: names too long, or those of another workload, of which the first in order has it.
+    fn block(&mut self) {
+        if self.blocked.is_some() {
+            return;
+        }
+        let mut owners = BTreeMap::<String, &Key>::new();
+        let mut blocked = BTreeMap::new();
+        for (key, seen) in &self.seen {
+            let profiles = || seen.files.keys().flat_map(|id| FilterFile::profiles_of(id));
+            let long =
+                seen.files.values().find(|file| !file.is_possible()).map(|file| format!("the name {} is too long for a file", file.name));
+            let taken = || {
+                profiles()
+                    .find_map(|profile| owners.get(&profile).map(|owner| format!("the file {profile} is that of {} already", owner.1)))
+            };
+            match long.or_else(taken) {
+                Some(why) => {
+                    blocked.insert(key.clone(), why);
+                }
+                None => owners.extend(profiles().map(|profile| (profile, key))),
+            }
+        }
+        self.blocked = Some(blocked);
+    }
+
+    fn why_blocked(&self, key: &Key) -> Option<&str> {
+        self.blocked.as_ref()?.get(key).map(String::as_str)
+    }
+}
+
+/// As many filters as a directive holds, those of a workload together, and whose are left out.
+fn fit(mut files: Vec<(&Key, &FilterFile)>) -> (String, BTreeSet<Key>) {
+    let mut left_out = BTreeSet::new();
+    loop {
+        let plain: Vec<FilterFile> = files.iter().map(|(_, file)| (*file).clone()).collect();
+        if let Ok(Some(payload)) = mailbox::encode_filters(&plain) {
+            return (payload, left_out);
+        }
+        // A tenth at a time: how small it gets is known only then.
+        for _ in 0..files.len().div_ceil(10) {
+            let Some((last, _)) = files.last() else { break };
+            left_out.insert((*last).clone());
+            files.retain(|(key, _)| !left_out.contains(*key));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! Approved seccomp filters: what nodes are told of them, and what is said of that.
+
+use std::time::{Duration, Instant};
+
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+    runtime::watcher::Event,
+};
+use runtimemap_crds::{Delivery, GROUP, SeccompDirective, SeccompProfile, VERSION};
+use serde_json::json;
+
+use super::Controller;
+use crate::controller::{
+    filters::{self, Seen},
+    say,
+    workloads::Key,
+};
+
+/// Name under which `status.delivery` is managed: the rest of the status is written at other times.
+const MANAGER: &str = "runtimemap-controller-delivery";
+/// How often templates are read at most. What they name is removed from nodes a day after they do no more.
+const TEMPLATES: Duration = Duration::from_secs(600);
+
+impl Controller {
+    pub(super) fn take_filters(&mut self, event: Event<Box<(Key, Seen)>>) {
+        match event {
+            Event::Apply(one) | Event::InitApply(one) => self.filters.take(one.0, Some(one.1)),
+            Event::Delete(one) => self.filters.take(one.0, None),
+            Event::Init => self.filters.begin(),
+            Event::InitDone => self.filters.end(),
+        }
+    }
+
+    /// What a node is told of its filters: as before where not everything is known yet that it depends on.
+    pub(super) fn filters_of(&mut self, node: &str) -> Option<SeccompDirective> {
+        if !self.workloads.settings.deliver_seccomp {
+            return None;
+        }
+        if ["seccompprofiles", "nodeobservations"].iter().all(|kind| self.listed.contains(kind)) {
+            return Some(self.filters.of_node(node, &self.index));
+        }
+        self.desks.get(node).and_then(|desk| desk.seccomp().cloned())
+    }
+
+    /// Reads what templates name, now and then, where that decides about anything.
+    pub(super) async fn read_templates(&mut self) {
+        let due = self.templates_read.is_none_or(|read| read.elapsed() >= TEMPLATES);
+        if !due || !self.workloads.settings.deliver_seccomp || !self.filters.asks_for_templates() {
+            return;
+        }
+        self.templates_read = Some(Instant::now());
+        match filters::named(&self.client).await {
+            Ok(named) => self.filters.set_templates(named),
+            Err(error) => say(&format!("failed to read which seccomp filters templates name: {error}; none is given up until then")),
+        }
+    }
+
+    /// Says on each SeccompProfile on how many nodes it is.
+    pub(super) async fn write_deliveries(&mut self) {
+        if !["seccompprofiles", "nodeobservations"].iter().all(|kind| self.listed.contains(kind)) {
+            return;
+        }
+        for (key, version, delivery) in self.filters.deliveries(&self.index, self.workloads.settings.deliver_seccomp) {
+            match self.write_delivery(&key, version, delivery.as_ref()).await {
+                Ok(written) => {
+                    // The watch tells of it only later.
+                    self.filters.take(key, Some(Seen::of(&written)));
+                    self.health.count_write("delivery");
+                }
+                // Somebody else wrote it, or it is gone: the watch tells.
+                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+                Err(error) => say(&format!("failed to write the status of SeccompProfile {}/{}: {error}; trying again", key.0, key.1)),
+            }
+        }
+    }
+
+    async fn write_delivery(&self, key: &Key, version: Option<String>, delivery: Option<&Delivery>) -> Result<SeccompProfile, kube::Error> {
+        let api: Api<SeccompProfile> = Api::namespaced(self.client.clone(), &key.0);
+        let head = json!({"name": key.1, "namespace": key.0, "resourceVersion": version});
+        let status = delivery.map_or_else(|| json!({}), |delivery| json!({"delivery": delivery}));
+        let object = json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "SeccompProfile", "metadata": head, "status": status});
+        api.patch_status(&key.1, &PatchParams::apply(MANAGER).force(), &Patch::Apply(object)).await
+    }
+}
