@@ -16,6 +16,9 @@ const KEEP: usize = 1000;
 /// Most characters of a message.
 const MESSAGE: usize = 1000;
 
+/// Label of a node whose agent carries filters, and nothing stands in the way.
+pub(super) const READY: (&str, &str) = ("runtimemap.io/seccomp", "ready");
+
 /// What is known of a SeccompProfile.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Seen {
@@ -167,6 +170,19 @@ impl Filters {
         let wanted = seen.flat_map(|(_, seen)| seen.files.keys().cloned()).collect();
         let (payload, left_out) = fit(files);
         Told { chosen, wanted, keep: Vec::new(), payload, left_out }
+    }
+
+    /// Nodes whose label is to change, with whether they are to have it.
+    pub(super) fn labels(&self, index: &Index, on: bool) -> Vec<(String, bool)> {
+        let is_ready = |node: &str| {
+            let report = self.reports.get(node).and_then(Option::as_ref);
+            on && report.is_some_and(|report| report.trouble.is_empty())
+        };
+        let change = |(node, value): (&str, Option<&str>)| {
+            let ready = is_ready(node);
+            ((value == Some(READY.1)) != ready).then(|| (node.to_owned(), ready))
+        };
+        index.labelled(READY.0).filter_map(change).collect()
     }
 
     /// What the status of each SeccompProfile has to say and does not, with the version that was read. `on` is whether filters are
