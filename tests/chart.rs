@@ -208,6 +208,26 @@ fn only_where_filters_are_carried_do_agents_have_a_folder_for_them_and_no_more_o
 }
 
 #[test]
+fn only_where_filters_are_carried_may_the_controller_write_nodes_and_then_admission_sees_to_what() {
+    if !is_possible() {
+        return;
+    }
+    let may = |objects: &[Value]| {
+        let roles = of_kind(objects, "ClusterRole");
+        let controller = roles.iter().find(|role| role["metadata"]["name"] == "runtimemap-controller").unwrap();
+        let verbs =
+            |rule: &Value| rule["verbs"].as_array().unwrap().iter().any(|verb| !["get", "list", "watch"].contains(&verb.as_str().unwrap()));
+        let of_nodes = |rule: &&Value| rule["resources"].as_array().unwrap().contains(&"nodes".into()) && verbs(rule);
+        let rules: Vec<Value> = controller["rules"].as_array().unwrap().iter().filter(of_nodes).cloned().collect();
+        (rules, names(&of_kind(objects, "ValidatingAdmissionPolicyBinding")).contains("runtimemap-node-label"))
+    };
+    assert_eq!(may(&rendered(&[])), (Vec::new(), false));
+    let (rules, bound) = may(&rendered(&["nodeAgent.deliverSeccomp=true"]));
+    assert_eq!(rules, [serde_json::json!({"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch"]})]);
+    assert!(bound);
+}
+
+#[test]
 fn nobody_may_read_secrets_and_the_agent_knows_only_its_mailbox() {
     if !is_possible() {
         return;

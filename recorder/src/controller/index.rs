@@ -207,6 +207,11 @@ impl Index {
         self.nodes.contains_key(name)
     }
 
+    /// Nodes with what a label of theirs says.
+    pub(super) fn labelled<'a>(&'a self, label: &'a str) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        self.nodes.iter().map(move |(name, node)| (name.as_str(), node.labels.get(label).map(String::as_str)))
+    }
+
     /// A node's agent says which addresses are the node's own.
     pub(super) fn report_node(&mut self, name: &str, addresses: &[String]) {
         let addresses = addresses.iter().filter_map(|address| address.parse::<IpAddr>().ok()).map(|address| address.to_canonical());

@@ -49,6 +49,8 @@ struct Controller {
     filters: Filters,
     /// When it was read last which filters templates of pods name.
     templates_read: Option<Instant>,
+    /// Nodes whose label could not be written.
+    refused_labels: BTreeSet<String>,
     announcer: Announcer,
     health: Health,
     /// Kinds of which everything that there is has been told.
@@ -78,6 +80,7 @@ pub(super) async fn serve(client: Client, plan: &Plan, health: &Health, start: I
         desks: BTreeMap::new(),
         filters: Filters::default(),
         templates_read: None,
+        refused_labels: BTreeSet::new(),
         announcer: Announcer::new(client.clone(), &plan.identity),
         health: health.clone(),
         client: client.clone(),
@@ -259,7 +262,7 @@ impl Controller {
         self.generate().await;
         self.read_templates().await;
         self.tell().await;
-        self.write_deliveries().await;
+        self.tell_of_filters().await;
         self.health.workloads.set(i64::try_from(self.workloads.tracked.len()).unwrap_or(i64::MAX));
         self.health.pods.set(i64::try_from(self.index.sizes()[0]).unwrap_or(i64::MAX));
         self.health.waiting.set(i64::try_from(self.mail.len()).unwrap_or(i64::MAX));

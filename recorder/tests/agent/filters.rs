@@ -46,6 +46,8 @@ fn wait_for_report(rig: &Rig, ids: &[String]) {
 fn an_approved_filter_is_there_under_both_names_and_goes_when_nobody_names_it() {
     let (rig, folder) = rig(&["--seccomp-stay=1s"]);
     let agent = rig.agent();
+    // The controller hears of the folder before anything is to be in it.
+    wait_for_report(&rig, &[]);
     let (old, new) = (file("deployment-web", "SCMP_ACT_ERRNO"), file("deployment-web", "SCMP_ACT_LOG"));
     rig.cluster.order_filters(std::slice::from_ref(&old));
     wait_for_report(&rig, &[old.id()]);

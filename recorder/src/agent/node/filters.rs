@@ -26,8 +26,8 @@ impl Node {
         let Some(filters) = &self.settings.filters else { return (None, false) };
         // In the middle of its work it says what it said before.
         let report = filters.report().or_else(|| self.reported.clone());
-        let empty = report.as_ref().is_none_or(|report| *report == SeccompReport::default());
-        let new = report != self.reported && !(empty && self.reported.is_none());
+        // Also that there is none: the controller then knows that there can be.
+        let new = report != self.reported;
         (report, new)
     }
 

@@ -1,4 +1,7 @@
-use runtimemap_crds::{Decision, OciSeccomp, Review, SeccompProfileSpec, WorkloadReference, seccomp_profile::OciSyscall};
+use runtimemap_crds::{
+    Decision, Delivery, OciSeccomp, Review, SeccompProfile, SeccompProfileSpec, Verdict, WorkloadReference, review,
+    seccomp_profile::OciSyscall,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -183,6 +186,28 @@ fn the_status_counts_nodes_that_need_and_that_have_the_filters() {
     assert_eq!((off.len(), &off[0].2), (1, &None));
     // Nobody said anything of one that nobody ever approved.
     assert_eq!(filters(&[profile("web", &["read"])]).deliveries(&index, true), []);
+}
+
+#[test]
+fn a_node_has_the_label_while_its_agent_carries_filters_and_nothing_stands_in_the_way() {
+    let mut index = Index::new("runtimemap");
+    let node = |index: &mut Index, name: &str, labels: Value| {
+        index.apply_node(serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}})).unwrap());
+    };
+    for name in ["full", "good", "new", "none"] {
+        node(&mut index, name, json!({}));
+    }
+    node(&mut index, "had", json!({"runtimemap.io/seccomp": "ready", "a": "b"}));
+    let mut filters = filters(&[]);
+    filters.report("good", Some(report(&[], "")));
+    filters.report("full", Some(report(&[], "no space left")));
+    filters.report("none", None);
+    let changes = |list: &[(&str, bool)]| list.iter().map(|(node, ready)| ((*node).to_owned(), *ready)).collect::<Vec<_>>();
+    assert_eq!(filters.labels(&index, true), changes(&[("good", true), ("had", false)]));
+    node(&mut index, "good", json!({"runtimemap.io/seccomp": "ready"}));
+    node(&mut index, "had", json!({"a": "b"}));
+    assert_eq!(filters.labels(&index, true), []);
+    assert_eq!(filters.labels(&index, false), changes(&[("good", false)]));
 }
 
 #[test]

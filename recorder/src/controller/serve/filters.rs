@@ -2,17 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::Node;
 use kube::{
     Api,
     api::{Patch, PatchParams},
     runtime::watcher::Event,
 };
-use runtimemap_crds::{Delivery, GROUP, SeccompDirective, SeccompProfile, VERSION};
-use serde_json::json;
+use runtimemap_crds::{Delivery, SeccompDirective, SeccompProfile};
+use serde_json::{Value, json};
 
 use super::Controller;
 use crate::controller::{
-    filters::{self, Seen},
+    filters::{self, READY, Seen},
     say,
     workloads::Key,
 };
@@ -32,12 +33,17 @@ impl Controller {
         }
     }
 
+    /// Whether everything was told that depends on filters, or they on.
+    fn knows_filters(&self) -> bool {
+        ["seccompprofiles", "nodeobservations"].iter().all(|kind| self.listed.contains(kind))
+    }
+
     /// What a node is told of its filters: as before where not everything is known yet that it depends on.
     pub(super) fn filters_of(&mut self, node: &str) -> Option<SeccompDirective> {
         if !self.workloads.settings.deliver_seccomp {
             return None;
         }
-        if ["seccompprofiles", "nodeobservations"].iter().all(|kind| self.listed.contains(kind)) {
+        if self.knows_filters() {
             return Some(self.filters.of_node(node, &self.index));
         }
         self.desks.get(node).and_then(|desk| desk.seccomp().cloned())
@@ -56,11 +62,12 @@ impl Controller {
         }
     }
 
-    /// Says on each SeccompProfile on how many nodes it is.
-    pub(super) async fn write_deliveries(&mut self) {
-        if !["seccompprofiles", "nodeobservations"].iter().all(|kind| self.listed.contains(kind)) {
+    /// Says on each SeccompProfile on how many nodes it is, and on each node whether filters can be there.
+    pub(super) async fn tell_of_filters(&mut self) {
+        if !self.knows_filters() {
             return;
         }
+        self.write_labels().await;
         for (key, version, delivery) in self.filters.deliveries(&self.index, self.workloads.settings.deliver_seccomp) {
             match self.write_delivery(&key, version, delivery.as_ref()).await {
                 Ok(written) => {
@@ -75,11 +82,35 @@ impl Controller {
         }
     }
 
+    async fn write_labels(&mut self) {
+        for (node, ready) in self.filters.labels(&self.index, self.workloads.settings.deliver_seccomp) {
+            let api: Api<Node> = Api::all(self.client.clone());
+            let labels = json!({READY.0: ready.then_some(READY.1)});
+            match api.patch(&node, &PatchParams::default(), &Patch::Merge(json!({"metadata": {"labels": labels}}))).await {
+                Ok(written) => {
+                    self.index.apply_node(written);
+                    self.refused_labels.remove(&node);
+                }
+                // It is gone.
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                // Once is enough: without the chart's nodeAgent.deliverSeccomp the controller may write no node.
+                Err(error) if self.refused_labels.insert(node.clone()) => {
+                    say(&format!("failed to write label {} of node {node}: {error}; trying again", READY.0));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
     async fn write_delivery(&self, key: &Key, version: Option<String>, delivery: Option<&Delivery>) -> Result<SeccompProfile, kube::Error> {
         let api: Api<SeccompProfile> = Api::namespaced(self.client.clone(), &key.0);
-        let head = json!({"name": key.1, "namespace": key.0, "resourceVersion": version});
-        let status = delivery.map_or_else(|| json!({}), |delivery| json!({"delivery": delivery}));
-        let object = json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "SeccompProfile", "metadata": head, "status": status});
-        api.patch_status(&key.1, &PatchParams::apply(MANAGER).force(), &Patch::Apply(object)).await
+        let mut delivery = json!(delivery);
+        if let Some(fields) = delivery.as_object_mut() {
+            // What is not said any more has to go, too.
+            fields.entry("message").or_insert(Value::Null);
+        }
+        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = json!({"metadata": {"resourceVersion": version}, "status": {"delivery": delivery}});
+        api.patch_status(&key.1, &parameters, &Patch::Merge(patch)).await
     }
 }
