@@ -12,10 +12,10 @@ use crate::{
 };
 
 /// Settings of the suite, with some changed; as they were when dropped.
-struct Settings;
+pub(super) struct Settings;
 
 impl Settings {
-    fn set(changed: &[&str]) -> Self {
+    pub(super) fn set(changed: &[&str]) -> Self {
         let settings = Self;
         assert!(install(changed), "{changed:?}");
         settings
