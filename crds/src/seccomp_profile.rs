@@ -123,7 +123,7 @@ pub struct SeccompProfileStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
-    /// Hash of the filters that were approved.
+    /// Hash of the filters as they are.
     #[schemars(length(max = 128))]
     pub hash: String,
     /// Nodes that a pod of the workload is bound to.

@@ -22,8 +22,10 @@ use crate::mailbox;
 const AGAIN: Duration = Duration::from_secs(60);
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_secs(5);
-/// Most files that are looked at in one go: what the kernel has to tell does not wait.
-const AT_ONCE: usize = 16;
+/// How long files are written in one go: what the kernel has to tell does not wait for a slow disk.
+const MOMENT: Duration = Duration::from_millis(50);
+/// Most filters that are told of.
+const TOLD: usize = 1000;
 
 /// Filters that were ever written by this node's agents and are not removed yet: since when nobody names each, in seconds since 1970.
 /// None for one that is named.
@@ -111,8 +113,8 @@ impl Filters {
             self.queue = self.wanted.iter().flat_map(BTreeMap::keys).cloned().collect();
             self.looked = Instant::now();
         }
-        let before = self.record.clone();
-        match self.write().and_then(|()| self.remove(now)) {
+        let mut changed = false;
+        match self.write().and_then(|()| self.remove(now, &mut changed)) {
             Ok(()) => {
                 if self.queue.is_empty() && !self.trouble.is_empty() {
                     self.trouble.clear();
@@ -125,18 +127,18 @@ impl Filters {
                 self.not_before = Some(Instant::now() + PAUSE);
             }
         }
-        (self.record != before).then(|| self.written_down())
+        changed.then(|| self.written_down())
     }
 
     /// What the controller is told, once there is nothing left to do for now.
     pub(super) fn report(&self) -> Option<SeccompReport> {
         let settled = self.queue.is_empty() || !self.trouble.is_empty();
-        settled.then(|| SeccompReport { there: self.there.iter().cloned().collect(), trouble: self.trouble.clone() })
+        settled.then(|| SeccompReport { there: self.there.iter().take(TOLD).cloned().collect(), trouble: self.trouble.clone() })
     }
 
     fn write(&mut self) -> Result<(), folder::Error> {
-        for _ in 0..AT_ONCE {
-            let Some(id) = self.queue.front() else { break };
+        let began = Instant::now();
+        while let Some(id) = self.queue.front() {
             if let Some(file) = self.wanted.as_ref().and_then(|wanted| wanted.get(id)) {
                 self.there.remove(id);
                 // The one that manifests may name for ever comes first: then whoever sees the other can name either.
@@ -145,17 +147,24 @@ impl Filters {
                 self.there.insert(id.clone());
             }
             self.queue.pop_front();
+            if began.elapsed() > MOMENT {
+                break;
+            }
         }
         Ok(())
     }
 
-    fn remove(&mut self, now: Timestamp) -> Result<(), folder::Error> {
+    /// Sets `changed` if anything of the record did, also before a failure.
+    fn remove(&mut self, now: Timestamp, changed: &mut bool) -> Result<(), folder::Error> {
         let Self { folder, stay, wanted, keep, record, there, .. } = self;
         let mut over = Vec::new();
         for (id, since) in record.iter_mut() {
             if keep.contains(id) || wanted.as_ref().is_some_and(|wanted| wanted.contains_key(id)) {
-                *since = None;
-            } else if now.duration_since(second(*since.get_or_insert(now.as_second()))) >= *stay {
+                *changed |= since.take().is_some();
+                continue;
+            }
+            *changed |= since.is_none();
+            if now.duration_since(second(*since.get_or_insert(now.as_second()))) >= *stay {
                 over.push(id.clone());
             }
         }
@@ -163,6 +172,7 @@ impl Filters {
             folder.remove(&id)?;
             record.remove(&id);
             there.remove(&id);
+            *changed = true;
         }
         Ok(())
     }

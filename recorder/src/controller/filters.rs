@@ -1,58 +1,24 @@
 //! Which seccomp filters each node has to have, and where they are. Pure.
 
+mod delivery;
+mod seen;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runtimemap_crds::{Delivery, FilterFile, SeccompDirective, SeccompProfile, SeccompReport, Verdict, review};
+use runtimemap_crds::{FilterFile, SeccompDirective, SeccompReport};
 
-use super::{index::Index, watches, workloads::Key};
+use super::{index::Index, workloads::Key};
 use crate::mailbox;
 
+pub(super) use seen::Seen;
 pub(super) use template::{named, of_pod};
 
 /// Most filters that a node keeps although no pod of their workload is on it.
 const KEEP: usize = 1000;
-/// Most characters of a message.
-const MESSAGE: usize = 1000;
 
 /// Label of a node whose agent carries filters, and nothing stands in the way.
 pub(super) const READY: (&str, &str) = ("runtimemap.io/seccomp", "ready");
-
-/// What is known of a SeccompProfile.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Seen {
-    /// Its filters by id, if a person wants just these on nodes.
-    files: BTreeMap<String, FilterFile>,
-    /// Hash of what it holds, if a person has ever approved it.
-    hash: Option<String>,
-    /// What its status says, and the version of that.
-    delivery: Option<Delivery>,
-    pub(super) version: Option<String>,
-}
-
-impl Seen {
-    /// As much of an object as is needed.
-    pub(super) fn of(object: &SeccompProfile) -> Self {
-        let approves = |verdict| verdict == Verdict::Approved;
-        let ever = object.review.iter().flat_map(|review| &review.decisions).any(|decision| approves(decision.decision));
-        let now = object.decision().is_some_and(|decision| approves(decision.decision));
-        // One that cannot be written is one that nobody approved.
-        let files = if now { object.files().unwrap_or_default() } else { Vec::new() };
-        Self {
-            files: files.into_iter().map(|file| (file.id(), file)).collect(),
-            hash: ever.then(|| review::hash(&object.spec)),
-            delivery: object.status.as_ref().and_then(|status| status.delivery.clone()),
-            version: object.metadata.resource_version.clone(),
-        }
-    }
-
-    /// The same, with the key of the object.
-    pub(super) fn cut(object: SeccompProfile) -> Box<(Key, Self)> {
-        let seen = Self::of(&object);
-        Box::new((watches::key(object.metadata), seen))
-    }
-}
 
 /// What a node was told, and of which workloads.
 #[derive(Clone, Debug, Default)]
@@ -183,50 +149,6 @@ impl Filters {
             ((value == Some(READY.1)) != ready).then(|| (node.to_owned(), ready))
         };
         index.labelled(READY.0).filter_map(change).collect()
-    }
-
-    /// What the status of each SeccompProfile has to say and does not, with the version that was read. `on` is whether filters are
-    /// carried to nodes at all.
-    pub(super) fn deliveries(&mut self, index: &Index, on: bool) -> Vec<(Key, Option<String>, Option<Delivery>)> {
-        self.block();
-        let mut nodes = BTreeMap::<Key, BTreeSet<&str>>::new();
-        if on {
-            for placed in index.bound() {
-                nodes.entry(placed.workload.key()).or_default().insert(&placed.pod.node);
-            }
-        }
-        let say = |(key, seen): (&Key, &Seen)| {
-            let delivery = seen.hash.as_ref().filter(|_| on).map(|hash| self.delivery(key, seen, hash, nodes.get(key)));
-            (delivery != seen.delivery).then(|| (key.clone(), seen.version.clone(), delivery))
-        };
-        self.seen.iter().filter_map(say).collect()
-    }
-
-    fn delivery(&self, key: &Key, seen: &Seen, hash: &str, nodes: Option<&BTreeSet<&str>>) -> Delivery {
-        let nodes = nodes.into_iter().flatten();
-        let report = |node: &str| self.reports.get(node).and_then(Option::as_ref);
-        let has_all = |report: &Report| seen.files.keys().all(|id| report.there.contains(id));
-        let is_ready = |node: &str| !seen.files.is_empty() && report(node).is_some_and(has_all);
-        let (ready, lacking): (Vec<&str>, Vec<&str>) = nodes.copied().partition(|node| is_ready(node));
-        let count = |list: &[&str]| u32::try_from(list.len()).unwrap_or(u32::MAX);
-        let mut message = if seen.files.is_empty() {
-            "the filters are others than those that were approved: see and approve them anew; nodes keep those that pods or templates name"
-                .to_owned()
-        } else if let Some(why) = self.why_blocked(key) {
-            why.to_owned()
-        } else {
-            let why = |node: &&str| match (self.told.get(*node), self.reports.get(*node)) {
-                (Some(told), _) if told.left_out.contains(key) => Some(format!("{node}: more filters are approved than fit for one node")),
-                (_, Some(Some(report))) if !report.trouble.is_empty() => Some(format!("{node}: {}", report.trouble)),
-                (_, Some(None)) => Some(format!("{node}: its agent has no folder for filters; set nodeAgent.deliverSeccomp in the chart")),
-                _ => None,
-            };
-            lacking.iter().filter_map(why).take(3).collect::<Vec<_>>().join("; ")
-        };
-        if let Some((place, _)) = message.char_indices().nth(MESSAGE) {
-            message.truncate(place);
-        }
-        Delivery { hash: hash.to_owned(), nodes_wanted: count(&ready) + count(&lacking), nodes_ready: count(&ready), message }
     }
 
     /// Finds out whose files cannot be: names too long, or those of another workload, of which the first in order has it.

@@ -1,4 +1,7 @@
-use runtimemap_crds::{Decision, OciSeccomp, Review, SeccompProfileSpec, WorkloadReference, seccomp_profile::OciSyscall};
+use runtimemap_crds::{
+    Decision, Delivery, OciSeccomp, Review, SeccompProfile, SeccompProfileSpec, Verdict, WorkloadReference, review,
+    seccomp_profile::OciSyscall,
+};
 use serde_json::{Value, json};
 
 use super::*;
