@@ -34,7 +34,7 @@ meets() {
     rm -f /tmp/met
     record "$1" sh -c "set -e; $2; : >/tmp/met" &
     meets_job=$!
-    meets_until=$(($(date +%s) + 30))
+    meets_until=$(($(date +%s) + 180))
     while [ ! -e /tmp/met ]; do
         if ! kill -0 "$meets_job" 2>/dev/null || [ "$(date +%s)" -gt "$meets_until" ]; then echo "$1: what is recorded did not come so far"; return 1; fi
         usleep 20000

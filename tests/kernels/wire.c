@@ -42,7 +42,7 @@ static socklen_t address(struct sockaddr_storage *to, const char *text, const ch
 /* What does not come within 20 s does not come. */
 static int open_socket(int family, int sctp)
 {
-    struct timeval patience = {.tv_sec = 20};
+    struct timeval patience = {.tv_sec = 120};
     int fd = socket(family, sctp ? SOCK_STREAM : SOCK_DGRAM, sctp ? IPPROTO_SCTP : IPPROTO_UDP);
     must(fd >= 0, "socket");
     must(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0, "SO_RCVTIMEO");
