@@ -1,7 +1,6 @@
 //! What changes something that all share: run one after another.
 
 mod access;
-mod delivery;
 mod kills;
 mod second;
 mod settings;
