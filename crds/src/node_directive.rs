@@ -74,6 +74,13 @@ pub struct Acknowledgement {
     pub sequence: u64,
 }
 
+impl Acknowledgement {
+    /// Whether the batch of this number in this ledger has been stored.
+    pub fn covers(&self, ledger: &str, sequence: u64) -> bool {
+        self.ledger == ledger && self.sequence >= sequence
+    }
+}
+
 /// What to do about one container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

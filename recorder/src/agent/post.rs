@@ -9,8 +9,11 @@ use kube::{
     api::{ObjectMeta, Patch, PatchParams},
     runtime::{WatchStreamExt, watcher},
 };
-use runtimemap_crds::{NodeDirective, NodeDirectiveSpec, NodeObservation, NodeObservationSpec};
-use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
+use runtimemap_crds::{Acknowledgement, NodeDirective, NodeDirectiveSpec, NodeObservation, NodeObservationSpec};
+use tokio::{
+    sync::{mpsc::UnboundedReceiver, watch},
+    time::sleep,
+};
 
 /// Name under which the agent's fields are managed.
 const MANAGER: &str = "runtimemap-agent";
@@ -39,7 +42,8 @@ pub(super) async fn carry(client: Client, node: String, mut batches: UnboundedRe
     if heard.send(Heard::Mailbox(found.map(|object| object.spec))).is_err() {
         return;
     }
-    let reading = tokio::spawn(read(client, node.clone(), heard.clone()));
+    let (answer, answered) = watch::channel(Acknowledgement::default());
+    let reading = tokio::spawn(read(client, node.clone(), heard.clone(), answer));
     let mut batch = batches.recv().await;
     while let Some(spec) = batch {
         let mut object = NodeObservation::new(&node, spec);
@@ -57,6 +61,11 @@ pub(super) async fn carry(client: Client, node: String, mut batches: UnboundedRe
             tokio::select! {
                 next = batches.recv() => break next,
                 () = sleep(AGAIN + jitter(AGAIN)) => {}
+            }
+            // What has its answer is not written again: a settled node writes nothing.
+            let has_answer = answered.borrow().covers(&object.spec.ledger, object.spec.sequence);
+            if has_answer {
+                break batches.recv().await;
             }
         };
     }
@@ -119,7 +128,7 @@ fn ahead(stored: &NodeObservation) -> Option<i64> {
 }
 
 /// Follows this node's directive.
-async fn read(client: Client, node: String, heard: Sender<Heard>) {
+async fn read(client: Client, node: String, heard: Sender<Heard>, answer: watch::Sender<Acknowledgement>) {
     let config = watcher::Config::default().fields(&format!("metadata.name={node}"));
     let stream = watcher(Api::<NodeDirective>::all(client), config).default_backoff().applied_objects();
     pin_mut!(stream);
@@ -127,6 +136,7 @@ async fn read(client: Client, node: String, heard: Sender<Heard>) {
         match event {
             // A directive that is gone takes nothing back.
             Ok(object) => {
+                answer.send_replace(object.spec.ack.clone());
                 if heard.send(Heard::Directive(object.spec)).is_err() {
                     return;
                 }

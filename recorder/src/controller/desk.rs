@@ -59,7 +59,7 @@ impl Desk {
 
     /// Whether this batch was stored already.
     pub(super) fn has(&self, batch: &Acknowledgement) -> bool {
-        self.ack.ledger == batch.ledger && self.ack.sequence >= batch.sequence
+        self.ack.covers(&batch.ledger, batch.sequence)
     }
 
     /// What is known of a container from before: its workload, name and revision.

@@ -10,6 +10,8 @@ use crate::bed::{Bed, SYSTEM};
 
 /// Tracepoints at which a program runs often.
 const HOT: [&str; 2] = ["sys_enter", "sys_exit"];
+/// A minute, and longer than any agent waits before it sends again what has no answer.
+const QUIET: SignedDuration = SignedDuration::from_secs(80);
 
 /// Names of the tracepoints that programs of eBPF hang at, as the kernel says.
 fn tracepoints() -> Vec<String> {
@@ -29,16 +31,20 @@ async fn o5_a_settled_cluster_writes_nothing_but_leases_and_has_no_hot_hook_atta
     let phases = || kubectl(&["get", "applicationprofiles", "-A", "-o", "jsonpath={.items[*].status.phase}"], "");
     wait_until("everything learned", || phases().split(' ').all(|phase| phase == "Complete").then_some(())).await;
     wait_until("hot hooks detached", || (!tracepoints().iter().any(|name| HOT.contains(&name.as_str()))).then_some(())).await;
-    // What ended before is still told of: the minute begins after that.
+    // What ended before is still told of: the time begins after that.
     let detached = Timestamp::now();
-    let leases = wait_until("a minute in which nothing but leases is written", || {
-        let since = Timestamp::now() - SignedDuration::from_mins(1);
+    let leases = wait_until("time in which nothing but leases is written", || {
+        let since = Timestamp::now() - QUIET;
         let written = writes(&bed.audit(), since);
         (since >= detached && written.iter().all(|line| line.starts_with("leases "))).then_some(written.len())
     })
     .await;
     assert!(leases > 0, "the lease was never renewed");
-    eprintln!("FIGURE a settled minute: {leases} writes of the lease, none of anything else; tracepoints left: {:?}", tracepoints());
+    eprintln!(
+        "FIGURE settled for {} s: {leases} writes of the lease, none of anything else; tracepoints left: {:?}",
+        QUIET.as_secs(),
+        tracepoints()
+    );
     assert!(!tracepoints().iter().any(|name| HOT.contains(&name.as_str())));
 }
 

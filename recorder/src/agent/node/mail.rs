@@ -85,9 +85,7 @@ impl Node {
 
     /// Takes the controller's answer to the outstanding batch, if it is one.
     fn answered(&mut self, answer: &NodeDirectiveSpec) {
-        let ack = &answer.ack;
-        let is_answer = |spec: &NodeObservationSpec| ack.ledger == spec.ledger && ack.sequence >= spec.sequence;
-        let Some(batch) = self.outstanding.take_if(|batch| is_answer(&batch.spec)) else { return };
+        let Some(batch) = self.outstanding.take_if(|batch| answer.ack.covers(&batch.spec.ledger, batch.spec.sequence)) else { return };
         for part in batch.parts {
             let said = answer.containers.iter().find(|said| (&said.pod_uid, &said.id) == (&part.key.0, &part.key.1));
             let verdict = said.map_or(MailVerdict::Taken, |said| said.verdict);
