@@ -5,7 +5,10 @@ use kube::CustomResourceExt;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use crate::{ApplicationProfile, NetworkNeighborhood, NodeDirective, NodeObservation, generated_network_policy, seccomp_profile};
+use crate::{
+    ApplicationProfile, GROUP, NetworkNeighborhood, NodeDirective, NodeObservation, VERSION, generated_network_policy, review::Review,
+    seccomp_profile,
+};
 
 /// The definitions of all kinds, with the name of the file each is kept in.
 ///
@@ -32,6 +35,75 @@ fn derived(definition: CustomResourceDefinition) -> Result<CustomResourceDefinit
         }
     }
     serde_json::from_value(value)
+}
+
+/// A kind whose objects bear a `review` of their own, written by people, beside what the controller writes: kube's derive knows only
+/// spec and status.
+pub(crate) struct Reviewed {
+    pub(crate) kind: &'static str,
+    pub(crate) plural: &'static str,
+    pub(crate) singular: &'static str,
+    pub(crate) description: &'static str,
+    /// Columns of `kubectl get` before Age.
+    pub(crate) columns: Vec<Value>,
+    /// Fields that lists can be cut by.
+    pub(crate) selectable: &'static [&'static str],
+    pub(crate) spec: Value,
+    pub(crate) status: Value,
+}
+
+impl Reviewed {
+    /// # Errors
+    /// Only if what is put together is no definition, which a test rules out.
+    pub(crate) fn definition(self) -> Result<CustomResourceDefinition, serde_json::Error> {
+        let Self { kind, plural, singular, description, mut columns, selectable, spec, status } = self;
+        columns.push(column("Age", "date", ".metadata.creationTimestamp", ""));
+        let mut version = json!({
+            "name": VERSION,
+            "served": true,
+            "storage": true,
+            "subresources": {"status": {}},
+            "additionalPrinterColumns": columns,
+            "schema": {"openAPIV3Schema": {
+                "description": description,
+                "type": "object",
+                "required": ["spec"],
+                "properties": {
+                    "apiVersion": {"type": "string"},
+                    "kind": {"type": "string"},
+                    "metadata": {"type": "object"},
+                    "spec": spec,
+                    "review": schema_of::<Review>(),
+                    "status": status,
+                },
+            }},
+        });
+        if !selectable.is_empty() {
+            version["selectableFields"] = selectable.iter().map(|path| json!({"jsonPath": path})).collect();
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.{GROUP}")},
+            "spec": {
+                "group": GROUP,
+                "scope": "Namespaced",
+                "names": {
+                    "plural": plural, "singular": singular, "kind": kind, "listKind": format!("{kind}List"), "categories": ["runtimemap"],
+                },
+                "versions": [version],
+            },
+        }))
+    }
+}
+
+/// A column of `kubectl get`. Without a description where the name says it all.
+pub(crate) fn column(name: &str, type_: &str, path: &str, description: &str) -> Value {
+    let mut column = json!({"name": name, "type": type_, "jsonPath": path});
+    if !description.is_empty() {
+        column["description"] = json!(description);
+    }
+    column
 }
 
 /// The schema that kube's derive would make of a type, as Kubernetes wants it.

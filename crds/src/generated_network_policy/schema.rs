@@ -1,63 +1,35 @@
-//! The definition of GeneratedNetworkPolicy, put together by hand.
+//! The definition of GeneratedNetworkPolicy, and the schema of a whole NetworkPolicy.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::{GeneratedNetworkPolicy, GeneratedNetworkPolicyStatus};
-use crate::{GROUP, VERSION, definition::schema_of, review::Review};
+use crate::definition::{Reviewed, column, schema_of};
 
 /// The CustomResourceDefinition of GeneratedNetworkPolicy.
 ///
 /// # Errors
 /// Only if the definition written here is none, which a test rules out.
 pub fn definition() -> Result<CustomResourceDefinition, serde_json::Error> {
-    serde_json::from_value(json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("generatednetworkpolicies.{GROUP}")},
-        "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": {
-                "plural": "generatednetworkpolicies",
-                "singular": "generatednetworkpolicy",
-                "kind": GeneratedNetworkPolicy::KIND,
-                "listKind": "GeneratedNetworkPolicyList",
-                "categories": ["runtimemap"],
-            },
-            "versions": [{
-                "name": VERSION,
-                "served": true,
-                "storage": true,
-                "subresources": {"status": {}},
-                "additionalPrinterColumns": [
-                    {"name": "Policy", "type": "string", "jsonPath": ".spec.metadata.name",
-                     "description": "Name of the NetworkPolicy under .spec"},
-                    {"name": "Types", "type": "string", "jsonPath": ".spec.spec.policyTypes",
-                     "description": "Directions that the policy restricts"},
-                    {"name": "Current", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Current\")].status",
-                     "description": "Whether it is still kept up to date"},
-                    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
-                ],
-                "schema": {"openAPIV3Schema": {
-                    "description": "A least-privilege NetworkPolicy made from the traffic a workload was seen to have. \
-                        Review it, then apply what is under .spec: \
-                        kubectl get generatednetworkpolicy NAME -o json | jq .spec | kubectl apply -f -",
-                    "type": "object",
-                    "required": ["spec"],
-                    "properties": {
-                        "apiVersion": {"type": "string"},
-                        "kind": {"type": "string"},
-                        "metadata": {"type": "object"},
-                        "spec": policy(),
-                        "review": schema_of::<Review>(),
-                        "status": schema_of::<GeneratedNetworkPolicyStatus>(),
-                    },
-                }},
-            }],
-        },
-    }))
+    let current = ".status.conditions[?(@.type==\"Current\")].status";
+    Reviewed {
+        kind: GeneratedNetworkPolicy::KIND,
+        plural: "generatednetworkpolicies",
+        singular: "generatednetworkpolicy",
+        description: "A least-privilege NetworkPolicy made from the traffic a workload was seen to have. \
+            Review it, then apply what is under .spec: \
+            kubectl get generatednetworkpolicy NAME -o json | jq .spec | kubectl apply -f -",
+        columns: vec![
+            column("Policy", "string", ".spec.metadata.name", "Name of the NetworkPolicy under .spec"),
+            column("Types", "string", ".spec.spec.policyTypes", "Directions that the policy restricts"),
+            column("Current", "string", current, "Whether it is still kept up to date"),
+        ],
+        selectable: &[],
+        spec: policy(),
+        status: schema_of::<GeneratedNetworkPolicyStatus>(),
+    }
+    .definition()
 }
 
 /// A whole NetworkPolicy. Limits are what keeps the rules of its nested lists below the API server's cost budget (O8).
