@@ -1,6 +1,7 @@
 //! What changes something that all share: run one after another.
 
 mod access;
+mod delivery;
 mod kills;
 mod second;
 mod settings;
