@@ -21,8 +21,6 @@ use crate::{
 /// How often the tables of networks with such rules are read again: whoever comes a second time, to another port, makes no new record.
 /// The kernel keeps a connection that was closed for two minutes.
 const AGAIN: Duration = Duration::from_secs(5);
-/// How long what was read is fresh: new peers come in bursts.
-const FRESH: Duration = Duration::from_millis(200);
 
 /// Peers of a network that are remembered: as many as a ledger keeps.
 const PEERS: usize = FLOWS;
@@ -57,35 +55,19 @@ struct Network {
 }
 
 impl Redirects {
-    /// A fact as packets have it: whoever came to a port that accepts for another one came to that. More than one if it accepts for several.
-    /// Of a packet the kernel knows no process: then any of the container's shows its network.
+    /// A fact as packets have it: whoever came to a port that accepts for another one came to that. More than one if the same peer came to
+    /// several. Of a packet the kernel knows no process: then any of the container's shows its network.
     pub(super) fn addressed(&mut self, fact: Fact, container: &Path) -> Vec<Fact> {
-        let Act::Flow { direction: Direction::Ingress, protocol, local, remote, .. } = &fact.act else { return vec![fact] };
-        let (protocol, accepted, remote) = (*protocol, local.port(), remote.ip());
+        if !matches!(fact.act, Act::Flow { direction: Direction::Ingress, .. }) {
+            return vec![fact];
+        }
         let of = |pid: u32| Some((pid, snapshot::network(pid)?));
         let Some((pid, id)) = of(fact.pid).or_else(|| processes(container).into_iter().find_map(of)) else { return vec![fact] };
         // Rules of the machine's own network are no pod's.
         if Some(id) == snapshot::network(1) {
             return vec![fact];
         }
-        let network = self.0.entry(id).or_insert_with(|| Network { read: Instant::now(), found: table(pid), came: BTreeMap::new() });
-        let known = |one: &&Redirected| one.protocol == protocol && one.accepted == accepted && one.remote == remote;
-        if !network.found.iter().any(|one| known(&one)) && network.read.elapsed() >= FRESH {
-            network.read_again(pid);
-        }
-        let same_port = |one: &&Redirected| one.protocol == protocol && one.accepted == accepted;
-        let mut ports: BTreeSet<u16> = network.found.iter().filter(known).map(|one| one.addressed).collect();
-        if ports.is_empty() {
-            // It has gone from the table: then it came to one of those that others came to.
-            ports = network.found.iter().filter(same_port).map(|one| one.addressed).collect();
-        }
-        if ports.is_empty() {
-            return vec![fact];
-        }
-        if network.came.len() < PEERS {
-            network.came.entry((protocol, accepted, remote)).or_insert_with(|| Fact { pid, ..fact.clone() });
-        }
-        ports.into_iter().map(|port| at(&fact, port)).collect()
+        self.0.entry(id).or_insert_with(Network::new).addressed(fact, pid, table)
     }
 
     /// A container is forgotten: its slot will be another's.
@@ -103,7 +85,7 @@ impl Redirects {
         let mut facts = Vec::new();
         for (id, network) in self.0.iter_mut().filter(|(_, network)| !network.came.is_empty() && network.read.elapsed() >= AGAIN) {
             let before = network.found.clone();
-            network.process(*id).into_iter().for_each(|pid| network.read_again(pid));
+            network.process(*id).into_iter().for_each(|pid| network.take(table(pid)));
             for new in network.found.difference(&before) {
                 let record = network.came.get(&(new.protocol, new.accepted, new.remote));
                 facts.extend(record.map(|fact| at(fact, new.addressed)));
@@ -114,15 +96,43 @@ impl Redirects {
 }
 
 impl Network {
+    fn new() -> Self {
+        Self { read: Instant::now(), found: BTreeSet::new(), came: BTreeMap::new() }
+    }
+
+    /// The fact, once for each port that its peer was redirected from; as it is for a peer that came to the port itself.
+    fn addressed(&mut self, fact: Fact, pid: u32, table: impl Fn(u32) -> BTreeSet<Redirected>) -> Vec<Fact> {
+        let Act::Flow { protocol, local, remote, .. } = &fact.act else { return vec![fact] };
+        let came = (*protocol, local.port(), remote.ip());
+        let mut ports = self.ports(came);
+        if ports.is_empty() {
+            self.take(table(pid));
+            ports = self.ports(came);
+        }
+        if ports.is_empty() {
+            return vec![fact];
+        }
+        if self.came.len() < PEERS {
+            self.came.entry(came).or_insert_with(|| Fact { pid, ..fact.clone() });
+        }
+        ports.into_iter().map(|port| at(&fact, port)).collect()
+    }
+
+    /// The ports that a peer addressed when it came to this one.
+    fn ports(&self, (protocol, accepted, remote): (Protocol, u16, IpAddr)) -> BTreeSet<u16> {
+        let is = |one: &&Redirected| one.protocol == protocol && one.accepted == accepted && one.remote == remote;
+        self.found.iter().filter(is).map(|one| one.addressed).collect()
+    }
+
     /// A process that is in it.
     fn process(&self, id: u32) -> Option<u32> {
         self.came.values().map(|fact| fact.pid).find(|pid| snapshot::network(*pid) == Some(id))
     }
 
     /// Takes what its table has now; what it had before stays known.
-    fn read_again(&mut self, pid: u32) {
+    fn take(&mut self, mut now: BTreeSet<Redirected>) {
         self.read = Instant::now();
-        self.found.append(&mut table(pid));
+        self.found.append(&mut now);
         while self.found.len() > PEERS {
             self.found.pop_first();
         }
@@ -190,17 +200,32 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    #[test]
-    fn of_a_flow_only_the_port_changes() {
-        let act = |local: &str| Act::Flow {
+    /// `10.88.0.N` came to port 15006.
+    fn came(number: u8) -> Fact {
+        let act = Act::Flow {
             direction: Direction::Ingress,
             protocol: Protocol::TCP,
-            local: local.parse().unwrap(),
-            remote: "10.88.0.5:0".parse().unwrap(),
+            local: "10.88.0.6:15006".parse().unwrap(),
+            remote: format!("10.88.0.{number}:0").parse().unwrap(),
             outcome: runtimemap_crds::Outcome::Established,
         };
-        let slot = Slot(3);
-        let fact = Fact { slot, origin: runtimemap_crds::Origin::Entrypoint, pid: 9, time: 7, act: act("10.88.0.6:15006") };
-        assert_eq!(at(&fact, 8080), Fact { act: act("10.88.0.6:8080"), ..fact });
+        Fact { slot: Slot(3), origin: runtimemap_crds::Origin::Entrypoint, pid: 9, time: 7, act }
+    }
+
+    fn row(number: u8, addressed: u16) -> Redirected {
+        let remote = format!("10.88.0.{number}").parse().unwrap();
+        Redirected { protocol: Protocol::TCP, accepted: 15006, remote, addressed }
+    }
+
+    #[test]
+    fn n16_each_peer_came_to_what_it_addressed_and_to_nothing_else() {
+        let mut network = Network::new();
+        let first = network.addressed(came(5), 9, |_| [row(5, 8080), row(5, 8081)].into());
+        assert_eq!(first, [at(&came(5), 8080), at(&came(5), 8081)]);
+        // At once after it, another one to another port, and one to the proxy's own.
+        assert_eq!(network.addressed(came(7), 9, |_| [row(5, 8080), row(7, 8081)].into()), [at(&came(7), 8081)]);
+        assert_eq!(network.addressed(came(1), 9, |_| [row(5, 8080), row(7, 8081)].into()), [came(1)]);
+        // What is known is not read again.
+        assert_eq!(network.addressed(came(7), 9, |_| unreachable!()), [at(&came(7), 8081)]);
     }
 }
