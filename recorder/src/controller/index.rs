@@ -64,8 +64,8 @@ pub(super) struct Index {
     nodes: BTreeMap<String, Node>,
     /// Addresses of nodes, from their agents.
     reported: BTreeMap<String, BTreeSet<IpAddr>>,
-    /// Whether the agent's pod is ready, by node.
-    agents: BTreeMap<String, (String, bool)>,
+    /// Agents' pods by node and UID, and whether they are ready: one that goes is there beside the next one for a while.
+    agents: BTreeMap<String, BTreeMap<String, bool>>,
     /// Addresses of the cluster, by the settings.
     cluster: Vec<Prefix>,
 }
@@ -89,7 +89,7 @@ impl Index {
             && label("app.kubernetes.io/component") == Some("agent")
             && !pod.node.is_empty()
         {
-            self.agents.insert(pod.node.clone(), (pod.uid.clone(), pod.ready && !pod.finished));
+            self.agents.entry(pod.node.clone()).or_default().insert(pod.uid.clone(), pod.ready && !pod.finished);
         }
         self.pods.insert(pod.uid.clone(), Placed { pod, workload, gone: None });
     }
@@ -99,8 +99,8 @@ impl Index {
         if let Some(placed) = self.pods.get_mut(uid) {
             placed.gone = Some((now, wall));
         }
-        for (_, ready) in self.agents.values_mut().filter(|(agent, _)| agent == uid) {
-            *ready = false;
+        for agents in self.agents.values_mut() {
+            agents.remove(uid);
         }
         self.pods.retain(|_, placed| placed.gone.is_none_or(|(gone, _)| now.duration_since(gone) < TOMBSTONE));
     }
@@ -154,7 +154,7 @@ impl Index {
 
     /// Whether a node is watched now: its agent's pod is ready, or an agent that is no pod has told of it.
     pub(super) fn is_watched(&self, node: &str, settings: &Settings) -> bool {
-        let ready = self.agents.get(node).map_or_else(|| self.reported.contains_key(node), |(_, ready)| *ready);
+        let ready = self.agents.get(node).map_or_else(|| self.reported.contains_key(node), |agents| agents.values().any(|ready| *ready));
         ready && self.covered(node, settings)
     }
 

@@ -218,21 +218,26 @@ fn a_pod_network_is_the_clusters_before_any_pod_is_seen_in_it() {
 fn a_node_is_watched_while_its_agent_is_ready() {
     let mut index = Index::new("runtimemap");
     let settings = Settings::new(k8s_openapi::jiff::SignedDuration::from_hours(1));
-    let agent = |status: &str| {
+    let agent = |uid: &str, status: &str| {
         let labels = json!({"app.kubernetes.io/name": "runtimemap", "app.kubernetes.io/component": "agent"});
         let conditions = json!([{"type": "Ready", "status": status}]);
-        pod("agent", "192.0.2.9", &json!({"metadata": {"namespace": "runtimemap", "labels": labels}, "status": {"conditions": conditions}}))
+        pod(uid, "192.0.2.9", &json!({"metadata": {"namespace": "runtimemap", "labels": labels}, "status": {"conditions": conditions}}))
     };
     assert!(!index.is_watched("node1", &settings));
     // An agent that is no pod.
     index.report_node("node1", &[]);
     assert!(index.is_watched("node1", &settings));
-    index.apply_pod(agent("False"), owner("agent"));
+    index.apply_pod(agent("agent", "False"), owner("agent"));
     assert!(!index.is_watched("node1", &settings));
-    index.apply_pod(agent("True"), owner("agent"));
+    index.apply_pod(agent("agent", "True"), owner("agent"));
+    assert!(index.is_watched("node1", &settings));
+    // The next one is ready before this one is gone, which changes once more on its way out.
+    index.apply_pod(agent("next", "True"), owner("agent"));
+    index.apply_pod(agent("agent", "False"), owner("agent"));
+    index.delete_pod("agent", Instant::now(), Timestamp::UNIX_EPOCH);
     assert!(index.is_watched("node1", &settings));
     let elsewhere = Settings { node_selector: [("disk".to_owned(), "ssd".to_owned())].into(), ..settings.clone() };
     assert!(!index.is_watched("node1", &elsewhere));
-    index.delete_pod("agent", Instant::now(), Timestamp::UNIX_EPOCH);
+    index.delete_pod("next", Instant::now(), Timestamp::UNIX_EPOCH);
     assert!(!index.is_watched("node1", &settings));
 }

@@ -22,6 +22,8 @@ use crate::controller::{
 const MANAGER: &str = "runtimemap-controller-delivery";
 /// How often templates are read at most. What they name is removed from nodes a day after they do no more.
 const TEMPLATES: Duration = Duration::from_secs(600);
+/// How soon a label that was refused is tried again.
+const REFUSED: Duration = Duration::from_secs(10);
 
 impl Controller {
     pub(super) fn take_filters(&mut self, event: Event<Box<(Key, Seen)>>) {
@@ -83,7 +85,12 @@ impl Controller {
     }
 
     async fn write_labels(&mut self) {
-        for (node, ready) in self.filters.labels(&self.index, self.workloads.settings.deliver_seccomp) {
+        let on = self.workloads.settings.deliver_seccomp;
+        for (node, ready) in self.filters.labels(&self.index, on) {
+            // Where filters are carried the chart gives the right to write nodes, if a moment late; elsewhere nobody does.
+            if self.refused_labels.get(&node).is_some_and(|last| !on || last.elapsed() < REFUSED) {
+                continue;
+            }
             let api: Api<Node> = Api::all(self.client.clone());
             let labels = json!({READY.0: ready.then_some(READY.1)});
             match api.patch(&node, &PatchParams::default(), &Patch::Merge(json!({"metadata": {"labels": labels}}))).await {
@@ -93,11 +100,12 @@ impl Controller {
                 }
                 // It is gone.
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
-                // Once is enough: without the chart's nodeAgent.deliverSeccomp the controller may write no node.
-                Err(error) if self.refused_labels.insert(node.clone()) => {
-                    say(&format!("failed to write label {} of node {node}: {error}; trying again", READY.0));
+                Err(kube::Error::Api(status)) if status.code == 403 => {
+                    if self.refused_labels.insert(node.clone(), Instant::now()).is_none() {
+                        say(&format!("failed to write label {} of node {node}: {}", READY.0, status.message));
+                    }
                 }
-                Err(_) => {}
+                Err(error) => say(&format!("failed to write label {} of node {node}: {error}; trying again", READY.0)),
             }
         }
     }
