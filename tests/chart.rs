@@ -107,6 +107,7 @@ fn what_is_wrong_is_refused_by_name() {
         ("controller.replicas=0", "replicas"),
         (r#"nodeAgent.kubeletSeccompFolder="seccomp""#, "kubeletSeccompFolder"),
         (r#"nodeAgent.deliverSeccomp="yes""#, "deliverSeccomp"),
+        (r#"nodeAgent.arguments=[4096]"#, "arguments"),
     ];
     for (setting, name) in wrong {
         let output = helm(&["template", "runtimemap"], &[setting]);
@@ -137,6 +138,7 @@ fn settings_reach_the_programs() {
         "nodeAgent.maskSecrets=false",
         "nodeAgent.generatePolicies.seccomp=true",
         "nodeAgent.deliverSeccomp=true",
+        r#"nodeAgent.arguments=["--slots","4096"]"#,
         r#"excludeNamespaces=["kube-system"]"#,
         kinds,
     ]);
@@ -146,6 +148,8 @@ fn settings_reach_the_programs() {
     assert_eq!((&agent["learningPeriod"], &agent["maskSecrets"]), (&Value::from("24h"), &Value::from(false)));
     assert_eq!(agent["generatePolicies"], serde_json::json!({"networkPolicy": false, "seccomp": true}));
     assert_eq!(agent["deliverSeccomp"], true);
+    let started = &of_kind(&objects, "DaemonSet")[0]["spec"]["template"]["spec"]["containers"][0]["args"];
+    assert_eq!(started, &serde_json::json!(["agent", "--listen", "0.0.0.0:9464", "--seccomp", "/seccomp", "--slots", "4096"]));
     assert_eq!(settings["excludeNamespaces"], serde_json::json!(["kube-system"]));
     // What the controller is to follow it may also read.
     let roles = of_kind(&objects, "ClusterRole");

@@ -61,6 +61,10 @@ pub struct Plan {
     pub kubeconfig: Option<PathBuf>,
     /// Most containers at once, and one more for each pod.
     pub slots: u32,
+    /// Bytes of the buffer between kernel and agent, a power of two.
+    pub buffer: u32,
+    /// Most new facts of one container a second; twice as many at once.
+    pub rate: u64,
     /// Whether arguments that look like secrets are masked.
     pub mask: bool,
     /// Hooks not to use.
@@ -224,7 +228,8 @@ fn open(plan: &Plan, metrics: Arc<Metrics>) -> Result<Node, Error> {
     }
     let hierarchies = Hierarchies::read()?;
     let pins = plan.pins.clone().map(|root| Pins { root, ledger: ledger.clone() });
-    let options = Options { slots: plan.slots, rate: 10_000, burst: 20_000, buffer: 16 << 20, pins, ..record::options(&plan.avoid)? };
+    let options =
+        Options { slots: plan.slots, rate: plan.rate, burst: 2 * plan.rate, buffer: plan.buffer, pins, ..record::options(&plan.avoid)? };
     let kernel = Kernel::load(options)?;
     if let Some(why) = kernel.unpinned() {
         say(&format!("what happens while no agent runs will not be seen: {why}"));

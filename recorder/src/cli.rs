@@ -123,6 +123,12 @@ struct AgentFlags {
     /// Record at most so many containers at once; a quarter of these places, at most 256, lies ready for those to come
     #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(128..=65536))]
     slots: u32,
+    /// Size of the buffer between kernel and agent, a power of two: what it holds outlasts an agent that is away
+    #[arg(long, value_name = "SIZE", default_value = "16Mi")]
+    buffer: String,
+    /// Take at most so many new facts of one container a second, and twice as many at once; what is more is counted as lost
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    rate: u64,
     /// Keep arguments that look like secrets
     #[arg(long)]
     no_mask: bool,

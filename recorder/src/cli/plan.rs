@@ -30,6 +30,8 @@ pub(super) enum Error {
     Pid(u32),
     #[error("{flag} {value} is not a time such as 30s, 5m or 1h")]
     Duration { flag: &'static str, value: String },
+    #[error("{flag} {value} is not a power of two between 64Ki and 1024Mi")]
+    Size { flag: &'static str, value: String },
     #[error("{flag} {value} is not a name that Kubernetes takes: at most 63 of a-z, 0-9 and -, with a letter or digit at both ends")]
     Name { flag: &'static str, value: String },
 }
@@ -58,12 +60,14 @@ pub(super) fn check(flags: RecordFlags) -> Result<Plan, Error> {
 }
 
 pub(super) fn agent(flags: AgentFlags) -> Result<agent::Plan, Error> {
-    let AgentFlags { node, kubeconfig, lasting, no_pins, below, listen, idle, slots, no_mask, avoid, seccomp, seccomp_stay } = flags;
+    let AgentFlags { node, kubeconfig, lasting, no_pins, below, listen, idle, slots, buffer, rate, no_mask, avoid, seccomp, seccomp_stay } =
+        flags;
     let Lasting { state, pins } = lasting;
     let idle = parse_duration("--idle", &idle)?;
     let seccomp_stay = parse_duration("--seccomp-stay", &seccomp_stay)?;
+    let buffer = parse_size("--buffer", &buffer)?;
     let (mask, pins) = (!no_mask, (!no_pins).then_some(pins));
-    Ok(agent::Plan { node, kubeconfig, slots, mask, avoid, state, pins, below, listen, idle, seccomp, seccomp_stay })
+    Ok(agent::Plan { node, kubeconfig, slots, buffer, rate, mask, avoid, state, pins, below, listen, idle, seccomp, seccomp_stay })
 }
 
 pub(super) fn controller(flags: ControllerFlags) -> Result<controller::Plan, Error> {
@@ -94,6 +98,15 @@ fn parse_duration(flag: &'static str, text: &str) -> Result<Duration, Error> {
     let parsed: SignedDuration = text.parse().map_err(|_| wrong())?;
     let parsed = Duration::try_from(parsed).map_err(|_| wrong())?;
     if parsed.is_zero() { Err(wrong()) } else { Ok(parsed) }
+}
+
+/// A number with Ki or Mi behind it. A buffer must hold the longest record, and be a power of two.
+fn parse_size(flag: &'static str, text: &str) -> Result<u32, Error> {
+    let units = [("Ki", 1 << 10), ("Mi", 1 << 20)];
+    let parsed = units.into_iter().find_map(|(unit, factor)| text.strip_suffix(unit)?.parse::<u32>().ok()?.checked_mul(factor));
+    parsed
+        .filter(|size| size.is_power_of_two() && (64 << 10..=1 << 30).contains(size))
+        .ok_or_else(|| Error::Size { flag, value: text.to_owned() })
 }
 
 fn valid(flag: &'static str, value: String) -> Result<String, Error> {
@@ -176,6 +189,15 @@ mod tests {
         }
         assert!(parse_duration("--x", "30").is_err());
         assert!(parse_duration("--x", "-30s").is_err());
+    }
+
+    #[test]
+    fn sizes_have_units_and_are_powers_of_two() {
+        assert_eq!((parse_size("--x", "64Ki"), parse_size("--x", "1024Mi")), (Ok(64 << 10), Ok(1 << 30)));
+        for text in ["16", "Mi", "3Mi", "32Ki", "2048Mi", "99999999Mi", "-1Mi", "16M"] {
+            let error = parse_size("--x", text).unwrap_err().to_string();
+            assert_eq!(error, format!("--x {text} is not a power of two between 64Ki and 1024Mi"));
+        }
     }
 
     #[test]
