@@ -1,9 +1,15 @@
 //! The agent as a node runs it: the real kernel side and ledger, cgroups as the kubelet makes them, and a simulated API server with a
 //! controller behind it. Needs root, a kernel with BTF, and mounts a BPF file system: without them these tests fail.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on has failed, and says what the agent said")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed, and says what the agent said"
+)]
 
 mod cluster;
+mod conservation;
 mod filters;
 mod http;
 mod kills;

@@ -95,7 +95,17 @@ impl Pod {
 impl Container {
     /// Lets it do something, and waits until it has.
     pub(crate) fn act(&mut self, line: &str) {
+        self.begin(line);
+        self.finish();
+    }
+
+    /// Lets it begin something.
+    pub(crate) fn begin(&mut self, line: &str) {
         writeln!(self.lines.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Waits until it has done what it began last.
+    pub(crate) fn finish(&mut self) {
         let mut answer = String::new();
         while answer != "done\n" {
             answer.clear();

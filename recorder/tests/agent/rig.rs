@@ -121,6 +121,10 @@ impl Agent {
         self.child.id()
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
     /// Ends it at once.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -129,7 +133,7 @@ impl Agent {
 
     /// Ends it as the kubelet does, and gives its log.
     pub(crate) fn end(mut self) -> String {
-        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status}: {}", self.log());
         self.log()

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# conservation.sh [SERIES…]: random schedules of the agent's test of conservation on other kernels, SCHEDULES (default 50) on each.
+#
+# RUNTIMEMAP_AGENT_TESTS names that test's program, static; the agent that it starts lies where it was built, also inside the machine.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+tests=${RUNTIMEMAP_AGENT_TESTS:?names the program of the tests of the agent; make conservation sets it}
+recorder=${RUNTIMEMAP_RECORDER:?names the static recorder; make conservation sets it}
+test=conservation::what_is_missing_lies_in_a_counted_loss
+[ $# -gt 0 ] || set -- 5.10 6.1 6.12 7
+
+failed=0
+for series in "$@"; do
+    echo "--- $series"
+    "$here/vm.sh" "$series" --program "$recorder:$recorder" --program "$tests:/bin/agent-tests" --program /usr/bin/bash --memory 2048 --seconds 5400 \
+        -- env "SCHEDULES=${SCHEDULES:-50}" /bin/agent-tests --exact "$test" --nocapture || failed=$((failed + 1))
+done
+echo "$(($# - failed)) passed, $failed failed"
+[ "$failed" = 0 ]
