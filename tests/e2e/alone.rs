@@ -4,7 +4,7 @@ mod access;
 mod delivery;
 mod kills;
 mod second;
-mod settings;
+pub(crate) mod settings;
 mod settled;
 mod soon;
 mod witness;

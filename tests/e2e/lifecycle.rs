@@ -32,6 +32,8 @@ async fn o2_a_rollout_goes_on_in_the_same_object() {
 #[tokio::test]
 async fn two_revisions_live_at_once_are_learned_each_and_one_that_comes_back_is_known() {
     let space = Space::new("revisions").await;
+    // Four of them, one after the other.
+    space.learns_for("10s");
     space.apply(include_str!("manifests/rollout.yaml"));
     let revisions = |profile: &Value| profile["status"]["revisions"].as_array().map_or(0, Vec::len);
     let complete = |profile: &Value, count: usize| profile["status"]["phase"] == "Complete" && revisions(profile) == count;

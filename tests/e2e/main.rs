@@ -14,5 +14,6 @@ mod lifecycle;
 mod manual;
 mod network;
 mod normal;
+mod refused;
 mod short;
 mod snapshot;

@@ -53,6 +53,11 @@ impl Space {
         space
     }
 
+    /// Lets its workloads be learned for so long only: for scenarios in which nothing takes longer.
+    pub fn learns_for(&self, period: &str) {
+        kubectl(&["annotate", "namespace", &self.name, &format!("runtimemap.io/learning-period={period}")], "");
+    }
+
     /// Applies manifests; an `IMAGES/` in them is where the suite's images are.
     pub fn apply(&self, manifests: &str) {
         self.kubectl(&["apply", "-f", "-"], &manifests.replace("IMAGES/", "localhost/runtimemap-e2e/"));

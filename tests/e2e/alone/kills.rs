@@ -1,5 +1,6 @@
 //! Parts of the product killed, frozen or cut off while a known workload runs: nothing of what it does is missing.
 
+use futures_util::future::join_all;
 use runtimemap_tests::space::{PROFILE, Space, kubectl, try_kubectl, wait_until};
 use serde_json::Value;
 
@@ -58,9 +59,8 @@ async fn r19_twenty_kills_of_agent_and_controllers_and_two_minutes_without_api_s
     let (space, acts) = told("kills").await;
     for _ in 0..KILLS {
         (0..2).for_each(|_| signal(acts, ACT));
-        for pod in [parts("agent"), parts("controller")].concat() {
-            kill(&pod).await;
-        }
+        // All at the same time.
+        join_all([parts("agent"), parts("controller")].concat().iter().map(|pod| kill(pod))).await;
     }
     assert_eq!(complete(&space).await, undisturbed);
     eprintln!("FIGURE {KILLS} kills of the agent and of each controller: 40 acts of 40, nothing lost");
@@ -86,6 +86,7 @@ async fn a_controller_that_was_deposed_writes_nothing_late() {
     let frozen = process(SYSTEM, &old).unwrap();
     // With something to write at hand.
     let space = Space::new("deposed").await;
+    space.learns_for("10s");
     space.apply(include_str!("../manifests/rollout.yaml"));
     space.until(PROFILE, "deployment-web", "is there", |_| true).await;
     signal(frozen, 19);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::second::{self, SecondNode};
 use crate::{
-    bed::{Bed, SYSTEM, parts},
+    bed::{Bed, parts},
     snapshot::assert_learned,
 };
 
@@ -30,7 +30,7 @@ impl Drop for Settings {
 }
 
 /// Whether the chart took them.
-fn install(changed: &[&str]) -> bool {
+pub(crate) fn install(changed: &[&str]) -> bool {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bed/install.sh");
     Command::new(script).args(changed).status().unwrap().success()
 }
@@ -48,6 +48,7 @@ fn current(object: &Value) -> (&Value, &Value) {
 async fn policies_are_made_once_they_are_asked_for_and_kept_when_they_no_longer_are() {
     let controllers = parts("controller");
     let space = Space::new("asked").await;
+    space.learns_for("10s");
     let settings = Settings::set(&["nodeAgent.generatePolicies.networkPolicy=false", "nodeAgent.generatePolicies.seccomp=false"]);
     space.apply(include_str!("../manifests/rollout.yaml"));
     space.learned("deployment-web").await;
@@ -64,35 +65,6 @@ async fn policies_are_made_once_they_are_asked_for_and_kept_when_they_no_longer_
 }
 
 #[tokio::test]
-async fn a_bad_setting_is_refused_with_a_message_and_the_old_ones_stay() {
-    let config = kubectl(&["-n", SYSTEM, "get", "configmap", "runtimemap-settings", "-o", "json"], "");
-    let mut map: Value = serde_json::from_str(&config).unwrap();
-    let server = ["managedFields", "resourceVersion", "uid", "creationTimestamp"];
-    map["metadata"].as_object_mut().unwrap().retain(|field, _| !server.contains(&field.as_str()));
-    let key = map["data"].as_object().unwrap().keys().next().unwrap().clone();
-    let good = map["data"][&key].as_str().unwrap().to_owned();
-    let bad = good.replace("30s", "thirty");
-    assert_ne!(bad, good);
-    let mut write = |text: &str| {
-        map["data"][&key] = text.into();
-        // As the chart's own, or the next upgrade would find somebody else's change.
-        kubectl(&["apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", "-"], &map.to_string());
-    };
-    write(&bad);
-    let events = || kubectl(&["-n", SYSTEM, "get", "events", "-o", "jsonpath={range .items[*]}{.message}{\"\\n\"}{end}"], "");
-    let said = wait_until("an Event", || events().lines().find(|line| line.contains("settings refused")).map(str::to_owned)).await;
-    assert!(said.contains("thirty") && said.contains("the old ones stay in force"), "{said}");
-    // A period of 30 seconds, and policies.
-    let space = Space::new("refused").await;
-    space.apply(include_str!("../manifests/first.yaml"));
-    space.learned("pod-first").await;
-    space.until(POLICY, "pod-first", "is made", |_| true).await;
-    write(&good);
-    // The chart does not even begin with one.
-    assert!(!install(&["nodeAgent.learningPeriod=thirty"]));
-}
-
-#[tokio::test]
 async fn what_ran_while_it_was_off_is_learned_from_what_still_shows_once_it_is_on() {
     let settings = Settings::set(&["nodeAgent.enabled=false"]);
     wait_until("no agent", || parts("agent").is_empty().then_some(())).await;
@@ -102,6 +74,7 @@ async fn what_ran_while_it_was_off_is_learned_from_what_still_shows_once_it_is_o
         assert!(!links.contains("sys_enter") && !links.contains("cgroup_mkdir"), "hooks of nobody are left: {links}");
     }
     let space = Space::new("before").await;
+    space.learns_for("10s");
     space.apply(include_str!("../manifests/before.yaml"));
     space.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"], "");
     assert_eq!(space.kubectl(&["get", "applicationprofiles", "-o", "name"], ""), "");
@@ -117,6 +90,7 @@ async fn o4_replicas_on_nodes_without_an_agent_are_named() {
     // Only now: an agent's pod that nobody runs there would hold up the others' update.
     let second = SecondNode::new();
     let space = Space::new("selector").await;
+    space.learns_for("10s");
     space.apply(include_str!("../manifests/spread.yaml"));
     let template = "jsonpath={range .items[*]}{.spec.nodeName}/{.metadata.name} {end}";
     let placed = || {

@@ -24,6 +24,7 @@ fn tracepoints() -> Vec<String> {
 async fn o5_a_settled_cluster_writes_nothing_but_leases_and_has_no_hot_hook_attached() {
     let Some(bed) = Bed::own() else { return };
     let space = Space::new("settled").await;
+    space.learns_for("10s");
     space.apply(include_str!("../manifests/first.yaml"));
     space.until(PROFILE, "pod-first", "is there", |_| true).await;
     let attached = tracepoints();
