@@ -52,6 +52,8 @@ struct Network {
     found: BTreeSet<Redirected>,
     /// For each port that accepts for others and each peer that came to it, the record of that.
     came: BTreeMap<(Protocol, u16, IpAddr), Fact>,
+    /// Of peers that had come before, what else they came to.
+    since: Vec<Fact>,
 }
 
 impl Redirects {
@@ -72,7 +74,10 @@ impl Redirects {
 
     /// A container is forgotten: its slot will be another's.
     pub(super) fn forget(&mut self, slot: Slot) {
-        self.0.values_mut().for_each(|network| network.came.retain(|_, fact| fact.slot != slot));
+        for network in self.0.values_mut() {
+            network.came.retain(|_, fact| fact.slot != slot);
+            network.since.retain(|fact| fact.slot != slot);
+        }
     }
 
     /// What peers came to since beside what there is a record of. When is not known: they had their address at the time of that record.
@@ -83,13 +88,11 @@ impl Redirects {
             None => network.came.is_empty() && network.read.elapsed() < AGAIN,
         });
         let mut facts = Vec::new();
-        for (id, network) in self.0.iter_mut().filter(|(_, network)| !network.came.is_empty() && network.read.elapsed() >= AGAIN) {
-            let before = network.found.clone();
-            network.process(*id).into_iter().for_each(|pid| network.take(table(pid)));
-            for new in network.found.difference(&before) {
-                let record = network.came.get(&(new.protocol, new.accepted, new.remote));
-                facts.extend(record.map(|fact| at(fact, new.addressed)));
+        for (id, network) in &mut self.0 {
+            if !network.came.is_empty() && network.read.elapsed() >= AGAIN {
+                network.process(*id).into_iter().for_each(|pid| network.take(table(pid)));
             }
+            facts.append(&mut network.since);
         }
         facts
     }
@@ -97,7 +100,7 @@ impl Redirects {
 
 impl Network {
     fn new() -> Self {
-        Self { read: Instant::now(), found: BTreeSet::new(), came: BTreeMap::new() }
+        Self { read: Instant::now(), found: BTreeSet::new(), came: BTreeMap::new(), since: Vec::new() }
     }
 
     /// The fact, once for each port that its peer was redirected from; as it is for a peer that came to the port itself.
@@ -132,6 +135,10 @@ impl Network {
     /// Takes what its table has now; what it had before stays known.
     fn take(&mut self, mut now: BTreeSet<Redirected>) {
         self.read = Instant::now();
+        for new in now.difference(&self.found) {
+            let record = self.came.get(&(new.protocol, new.accepted, new.remote));
+            self.since.extend(record.map(|fact| at(fact, new.addressed)));
+        }
         self.found.append(&mut now);
         while self.found.len() > PEERS {
             self.found.pop_first();
@@ -225,6 +232,9 @@ mod tests {
         // At once after it, another one to another port, and one to the proxy's own.
         assert_eq!(network.addressed(came(7), 9, |_| [row(5, 8080), row(7, 8081)].into()), [at(&came(7), 8081)]);
         assert_eq!(network.addressed(came(1), 9, |_| [row(5, 8080), row(7, 8081)].into()), [came(1)]);
+        // What somebody came to meanwhile who had come before is told although it was read for somebody else.
+        assert_eq!(network.addressed(came(8), 9, |_| [row(5, 9090), row(8, 8080)].into()), [at(&came(8), 8080)]);
+        assert_eq!(std::mem::take(&mut network.since), [at(&came(5), 9090)]);
         // What is known is not read again.
         assert_eq!(network.addressed(came(7), 9, |_| unreachable!()), [at(&came(7), 8081)]);
     }
