@@ -37,6 +37,8 @@ UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds poli
 UNIT_TESTS += $(foreach name,crds policy kubectl-runtimemap,$(notdir $(patsubst %/main.rs,%,$(wildcard $(name)/tests/*/main.rs))))
 UNIT_TESTS := $(filter-out plugin% runc judge readme,$(UNIT_TESTS))
 
+CONSERVATION := conservation::what_is_missing_lies_in_a_counted_loss
+
 define needs_root
 @[ "$$(id -u)" = 0 ] || { echo "$@: loads eBPF programs, which needs root; run it as root, or leave it out: make test WITHOUT=$@" >&2; exit 1; }
 endef
@@ -129,7 +131,15 @@ replay: build ## part: recorded servers run again under runc with their own filt
 
 .PHONY: kernels
 kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10" chooses
-	@tests/kernels/run.sh $(KERNELS)
+	@RUNTIMEMAP_TRUTH="$$($(CARGO_TEST) --test truth --no-run --message-format=json | jq -r 'select(.target.name == "truth").executable // empty')" \
+		tests/kernels/run.sh $(KERNELS)
+
+.PHONY: conservation
+conservation: build ## what is missing lies in a counted loss: 1,000 random schedules here, 50 on each other kernel; SCHEDULES, KERNELS choose (root)
+	$(needs_root)
+	SCHEDULES=$${SCHEDULES:-1000} $(STATIC) cargo test --release --target $(HOST) --workspace --test agent -- --exact $(CONSERVATION) --nocapture
+	@RUNTIMEMAP_AGENT_TESTS="$$($(STATIC) cargo test --release --target $(HOST) --workspace --test agent --no-run --message-format=json | \
+		jq -r 'select(.target.name == "agent").executable // empty')" tests/kernels/conservation.sh $(KERNELS)
 
 .PHONY: e2e
 e2e: build ## part: a real Kubernetes node, runtimemap on it, and workloads' objects, whole (root); ONLY=network chooses by name

@@ -6,6 +6,8 @@ recorder=/bin/runtimemap-recorder
 . /network.sh
 # shellcheck source=tests/kernels/age.sh
 . /age.sh
+# shellcheck source=tests/kernels/truth.sh
+. /truth.sh
 
 # result NAME STATUS: what run.sh reads.
 result() {
@@ -116,5 +118,6 @@ attempt udp udp
 attempt dns dns
 attempt sctp sctp
 attempt old old
+if [ -e /built ]; then truths; fi
 # How many instructions the verifier walked, for run.sh to compare. Kernels before 5.16 do not say.
 $recorder check --programs | sed -n 's/^  \([a-z_0-9]*\): \([0-9][0-9]*\)$/VERIFIED \1 \2/p'

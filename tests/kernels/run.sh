@@ -7,6 +7,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 recorder=${RUNTIMEMAP_RECORDER:?names the static recorder; make kernels sets it}
 [ -x "$recorder" ] || { echo "kernels: there is no $recorder: run 'make build'" >&2; exit 1; }
+truth=${RUNTIMEMAP_TRUTH:?names the program of make truth; make kernels sets it}
 [ $# -gt 0 ] || set -- 5.10 6.1 6.12
 
 # Layouts: what is at /sys/fs/cgroup, and what / is.
@@ -16,12 +17,27 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/runtimemap-kernels.XXXXXX")
 trap 'jobs -p | xargs -r kill 2>/dev/null || true; rm -rf "$work"' EXIT
 
 # Debian's own programs beside busybox, for the ladders.
-options=(--program "$recorder:/bin/runtimemap-recorder" --module sctp --seconds 600)
+options=(--program "$recorder:/bin/runtimemap-recorder" --module sctp --seconds 900)
 gcc -static -O1 -Wall -Wextra -o "$work/wire" "$here/wire.c" || { echo "kernels: failed to compile wire.c: run 'make setup'" >&2; exit 1; }
 options+=(--program "$work/wire:/bin/wire")
-for file in programs.sh network.sh age.sh ladder.bash; do options+=(--file "$here/$file:/$file"); done
+for file in programs.sh network.sh age.sh truth.sh ladder.bash; do options+=(--file "$here/$file:/$file"); done
 for program in bash tar find sort sed grep; do options+=(--program "/usr/bin/$program"); done
 options+=(--program "$(command -v bpftool):/bin/bpftool")
+
+# What the table of programs (truth.sh) needs beside that, in the first layout.
+mkdir "$work/built" "$work/python"
+"$truth" --build "$work/built"
+strip -o "$work/truth" "$truth"
+python=$(basename "$(realpath /usr/bin/python3)")
+tar -C "/usr/lib/$python" --exclude test --exclude __pycache__ --exclude 'config-*' --exclude idlelib --exclude lib2to3 -cf - . | tar -C "$work/python" -xf -
+table=(--file "$work/built:/built" --file "$work/python:/usr/lib/$python" --program "$work/truth:/bin/truth" --memory 1536 --seconds 1500)
+for program in strace unshare setpriv python3; do table+=(--program "$(realpath "/usr/bin/$program"):/usr/bin/$program"); done
+# Programs that are copied elsewhere and run there, which busybox's cannot.
+for program in true cat; do table+=(--program "/usr/bin/$program:/bin/$program"); done
+table+=(--file /etc/apt:/etc/apt)
+# What python's own libraries load is found like what a program loads.
+ldd "/usr/lib/$python"/lib-dynload/_ctypes.*.so | sed -n 's|^[^/]*\(/[^ ]*ffi[^ ]*\).*|\1|p' >"$work/libraries"
+while read -r library; do table+=(--file "$library:$library"); done <"$work/libraries"
 
 # grown SERIES OUTPUT: programs of which the verifier walked over a tenth more than verified.txt says, or of which it says nothing. WRITE=verified
 # writes it anew.
@@ -37,8 +53,9 @@ grown() {
 
 # machine SERIES LAYOUT: one machine, whose output, status and seconds go to a folder of its own.
 machine() {
-    local folder=$work/$1/$2 began=$SECONDS outcome=0
-    "$here/vm.sh" "$1" --cgroup "${2%/*}" --root "${2#*/}" "${options[@]}" -- sh /programs.sh >"$folder/output" 2>"$folder/errors" &
+    local folder=$work/$1/$2 began=$SECONDS outcome=0 extra=()
+    if [ "$2" = "${layouts[0]}" ]; then extra=("${table[@]}"); fi
+    "$here/vm.sh" "$1" --cgroup "${2%/*}" --root "${2#*/}" "${options[@]}" "${extra[@]}" -- sh /programs.sh >"$folder/output" 2>"$folder/errors" &
     # shellcheck disable=SC2064 # the process of now
     trap "kill $! 2>/dev/null || true" EXIT
     wait $! || outcome=$?
@@ -85,6 +102,29 @@ for series in "$@"; do
     done
 done
 
+# truths SERIES: a line for each choice of hooks and each kind of fact.
+truths() {
+    awk -v series="$1" -F'[|]' '
+        BEGIN {
+            signal["syscalls"] = "system calls entered"; signal["execs"] = "programs started"; signal["opens"] = "files opened"
+            signal["peers"] = "TCP connections, both ways"; signal["capabilities"] = "capabilities asked for"; signal["names"] = "UDP and SCTP peers, DNS answers"
+            signal["listens"] = signal["denied"] = "system calls refused by seccomp, sockets bound and listening"
+        }
+        $1 == "HOOK" { hook[$2, $3] = $4 }
+        /^TRUTH / { lines[++n] = $0 }
+        END {
+            for (i = 1; i <= n; i++) {
+                split(lines[i], word, " ")
+                used = hook[word[2], signal[word[3]]]
+                if (word[3] == "peers") used = used ", " hook[word[2], signal["names"]]
+                printf "%-6s %-8s %-13s %7s %9s %9s  %s\n", series, word[2], word[3], word[4], word[6], word[7], used
+            }
+        }' "$work/$1/${layouts[0]}/output"
+}
+
+echo
+printf '%-6s %-8s %-13s %7s %9s %9s  %s\n' kernel hooks facts truth recall precision "used for it"
+for series in "$@"; do truths "$series"; done
 printf '%s\n' "" "kernel                     cgroup root" "${rows[@]}"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::compare::Score;
+use crate::{
+    compare::{Score, percent},
+    sets::Column,
+};
 
 /// Lines of a difference that are printed; the rest is counted.
 const SHOWN: usize = 12;
@@ -28,6 +31,15 @@ pub fn row(program: &str, score: &Score) -> String {
     list(&mut text, "missing", &score.missing);
     list(&mut text, "surplus", &score.surplus);
     text
+}
+
+/// All programs' rows of one column in one.
+pub fn total(column: Column, scores: &[Score]) -> String {
+    let sum = |count: fn(&Score) -> usize| scores.iter().map(count).sum::<usize>();
+    let (truth, recorded) = (sum(|score| score.truth), sum(|score| score.recorded));
+    let (missing, surplus) = (sum(|score| score.missing.len()), sum(|score| score.surplus.len()));
+    let (recall, precision) = (percent(truth - missing, truth), percent(recorded - surplus, recorded));
+    format!("{:<22} {column:<12} {truth:>8} {recorded:>8} {:>7.2}% {:>8.2}%", "all programs", below(recall), below(precision))
 }
 
 /// 99.996 must not read 100.00.

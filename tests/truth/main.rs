@@ -1,7 +1,8 @@
 //! `make truth`: records real programs while strace watches the same run from outside, and compares.
 //!
 //! Needs root, strace, and the recorder (`RUNTIMEMAP_RECORDER` names it). Arguments choose programs by a
-//! part of their name; none means all. A program that `make setup` installs and that is not there has failed, unless RUNTIMEMAP_TEST_WITHOUT
+//! part of their name; none means all. `--build FOLDER` compiles the table's own programs for a machine that has no compiler, where TRUTH_BUILT
+//! names that folder; TRUTH_AVOID names hooks to do without. A program that `make setup` installs and that is not there has failed, unless RUNTIMEMAP_TEST_WITHOUT
 //! names `lacking`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is this program's purpose, and it is run by hand or by make")]
@@ -16,7 +17,11 @@ mod run;
 use std::{env, path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::{Context, Result, bail};
-use runtimemap_tests::{compare::score, table};
+use runtimemap_tests::{
+    compare::{Score, score},
+    sets::Column,
+    table,
+};
 
 use program::{Prepared, Program};
 
@@ -39,16 +44,21 @@ fn main() -> ExitCode {
 }
 
 fn truth() -> Result<bool> {
+    let chosen: Vec<String> = env::args().skip(1).collect();
+    if let [flag, folder] = &chosen[..]
+        && flag == "--build"
+    {
+        return build::all(folder.as_ref()).map(|()| true);
+    }
     let recorder = recorder()?;
     witness_can_see()?;
-    let chosen: Vec<String> = env::args().skip(1).collect();
     let programs =
         programs::all().into_iter().filter(|program| chosen.is_empty() || chosen.iter().any(|part| program.name.contains(part.as_str())));
     let may_lack = env::var(WITHOUT).unwrap_or_default().split([',', ' ']).any(|name| name == LACKING);
     println!("{}", table::heading());
-    let (mut passed, mut failed, mut left_out) = (0, Vec::new(), Vec::new());
+    let (mut passed, mut failed, mut left_out, mut scores) = (0, Vec::new(), Vec::new(), Vec::new());
     for program in programs {
-        match one(&program, &recorder, may_lack) {
+        match one(&program, &recorder, may_lack, &mut scores) {
             Ok(None) => passed += 1,
             Ok(Some(reason)) if may_lack => left_out.push(format!("{}: {reason}", program.name)),
             Ok(Some(reason)) => {
@@ -64,6 +74,12 @@ fn truth() -> Result<bool> {
             }
         }
     }
+    for column in Column::ALL {
+        let of_column: Vec<Score> = scores.extract_if(.., |score: &mut Score| score.column == column).collect();
+        if !of_column.is_empty() {
+            println!("{}", table::total(column, &of_column));
+        }
+    }
     for reason in &left_out {
         println!("left out, neither passed nor failed: {reason}");
     }
@@ -77,7 +93,7 @@ fn truth() -> Result<bool> {
 }
 
 /// Prepares, runs and compares one program. Gives the reason if it was left out.
-fn one(program: &Program, recorder: &std::path::Path, may_lack: bool) -> Result<Option<String>> {
+fn one(program: &Program, recorder: &std::path::Path, may_lack: bool, scores: &mut Vec<Score>) -> Result<Option<String>> {
     let began = Instant::now();
     let folder = program::folder()?;
     let done = match (program.prepare)(folder.path())? {
@@ -94,6 +110,7 @@ fn one(program: &Program, recorder: &std::path::Path, may_lack: bool) -> Result<
         if score.truth + score.recorded > 0 || !score.excepted.is_empty() {
             println!("{}", table::row(program.name, &score));
         }
+        scores.push(score);
     }
     for note in &done.notes {
         println!("    {note}");

@@ -141,6 +141,16 @@ macro_rules! need {
 }
 pub(crate) use need;
 
+/// The same for what compiles the table's own programs, unless that was done before.
+macro_rules! need_compiler {
+    () => {
+        if std::env::var_os($crate::build::BUILT).is_none() {
+            $crate::program::need!("gcc");
+        }
+    };
+}
+pub(crate) use need_compiler;
+
 /// The same for what is recorded where somebody installed it.
 macro_rules! where_installed {
     ($name:expr) => {

@@ -107,6 +107,7 @@ fn start(run: &Run, folder: &Path, recorder: &Path, facts: &Path, output: &Path)
     ];
     Command::new(recorder)
         .args(options)
+        .args(avoided().iter().flat_map(|hook| ["--avoid", hook]))
         .arg("--")
         .args(&run.command)
         .current_dir(folder)
@@ -118,6 +119,12 @@ fn start(run: &Run, folder: &Path, recorder: &Path, facts: &Path, output: &Path)
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("failed to start {}", recorder.display()))
+}
+
+/// Hooks that the recorder is to do without, by TRUTH_AVOID.
+fn avoided() -> Vec<String> {
+    let names = std::env::var("TRUTH_AVOID").unwrap_or_default();
+    names.split_whitespace().map(str::to_owned).collect()
 }
 
 fn watch(process: u32, strings: usize, log: &Path) -> Result<Child> {

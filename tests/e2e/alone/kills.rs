@@ -17,6 +17,8 @@ const ACT: i32 = 34;
 /// A Job that does its acts when it is told to.
 async fn told(scenario: &str) -> (Space, u32) {
     let space = Space::new(scenario).await;
+    // It is learned when it has succeeded, and not before, however long a busy machine takes over all this.
+    space.learns_for("10m");
     space.apply(&include_str!("../manifests/short.yaml").replace("\"5\"", "told"));
     let pod = wait_until("the Job's pod", || {
         let name = space.kubectl(&["get", "pods", "-l", "app=blink", "-o", "jsonpath={.items[*].metadata.name}"], "");

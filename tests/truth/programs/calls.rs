@@ -7,7 +7,7 @@ use runtimemap_tests::{escape::escape, sets, sets::Column};
 
 use crate::{
     build,
-    program::{Prepared, Run, need},
+    program::{Prepared, Run, need, need_compiler},
 };
 
 use super::Entry;
@@ -35,8 +35,8 @@ fn compat(folder: &Path) -> Result<Prepared> {
 }
 
 fn refused(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "filtered", include_str!("sources/filtered.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "filtered")?;
     Run::new([program])
         .own(Column::Denied, [sets::syscall(false, "getpriority")])
         .except(
@@ -48,20 +48,20 @@ fn refused(folder: &Path) -> Result<Prepared> {
 }
 
 fn threads(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "eight", include_str!("sources/eight.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "eight")?;
     Run::new([program]).prepared()
 }
 
 fn exec_by_thread(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "usurper", include_str!("sources/usurper.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "usurper")?;
     Run::new([program]).prepared()
 }
 
 fn io_uring(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "ring", include_str!("sources/ring.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "ring")?;
     if let Err(error) = build::run(&mut Command::new(&program)) {
         return Ok(Prepared::NotHere(format!("io_uring does not work here: {error:#}")));
     }

@@ -7,7 +7,7 @@ use runtimemap_tests::{escape::escape, sets, sets::Column};
 
 use crate::{
     build,
-    program::{Prepared, Run, need},
+    program::{Prepared, Run, need_compiler},
 };
 
 use super::Entry;
@@ -21,15 +21,15 @@ pub(super) const PROGRAMS: &[Entry] = &[
 ];
 
 fn hostile(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "hostile", include_str!("sources/hostile.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "hostile")?;
     Run::new([program]).prepared()
 }
 
 /// Paths of 4,096 bytes and more have no name for strace. The program says itself what it opens.
 fn deep(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "deep", include_str!("sources/deep.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "deep")?;
     let opened = build::run(Command::new(&program).arg(folder.canonicalize()?).current_dir(folder))?;
     let lines = opened.lines().map(|path| sets::open(&escape(path.as_bytes()), &["O_WRONLY", "O_CREAT"])).collect::<Vec<_>>();
     Run::new([program.into_os_string(), folder.canonicalize()?.into()]).own(Column::Opens, lines).prepared()
@@ -44,16 +44,16 @@ fn arguments(_: &Path) -> Result<Prepared> {
 }
 
 fn processes(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    build::c(folder, "tiny", include_str!("sources/tiny.c"), &["-nostdlib", "-ffreestanding"])?;
+    need_compiler!();
+    build::c(folder, "tiny")?;
     let mut run = Run::shell("i=0; while [ $i -lt 5000 ]; do ./tiny $i; i=$((i+1)); done");
     run.limit = Duration::from_secs(240);
     run.prepared()
 }
 
 fn many(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "many", include_str!("sources/many.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "many")?;
     let mut run = Run::new([program]);
     run.limit = Duration::from_secs(240);
     run.prepared()

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::{
     build,
-    program::{Prepared, Run, need},
+    program::{Prepared, Run, need, need_compiler},
 };
 
 use super::Entry;
@@ -28,8 +28,8 @@ pub(super) const PROGRAMS: &[Entry] = &[
 const NOBODY: u32 = 65534;
 
 fn set_uid(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "elevated", include_str!("sources/elevated.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "elevated")?;
     chown(&program, Some(0), Some(0))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o4755))?;
     Run::new(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "./elevated"]).prepared()
@@ -50,14 +50,14 @@ fn no_need(_: &Path) -> Result<Prepared> {
 }
 
 fn static_no_need(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "idle", "#include <stdlib.h>\nint main(void) { free(malloc(1 << 22)); return 0; }\n", &[])?;
+    need_compiler!();
+    let program = build::c(folder, "idle")?;
     Run::new([program]).capabilities(&[]).prepared()
 }
 
 fn used(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "uses", include_str!("sources/uses.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "uses")?;
     let first: u16 = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")?.trim().parse()?;
     let mut expected = vec!["CHOWN granted", "SYS_ADMIN granted", "SYS_CHROOT granted"];
     if first > 1 {
@@ -67,8 +67,8 @@ fn used(folder: &Path) -> Result<Prepared> {
 }
 
 fn denied(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "lacks", include_str!("sources/lacks.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "lacks")?;
     chown(folder, Some(NOBODY), Some(NOBODY))?;
     Run::new([program]).capabilities(&["SETGID granted", "SETUID granted", "SYS_CHROOT denied"]).prepared()
 }

@@ -20,7 +20,7 @@ use runtimemap_tests::{
 
 use crate::{
     build,
-    program::{Prepared, need},
+    program::{Prepared, need_compiler},
     run::Done,
 };
 
@@ -35,8 +35,8 @@ const CALLS: [&str; 8] =
 const ENTER: &str = r#"program=$1; shift; for group; do echo 0 > "$group/cgroup.procs" || exit 9; done; exec "$program""#;
 
 fn thousand(folder: &Path) -> Result<Prepared> {
-    need!("gcc");
-    let program = build::c(folder, "eight", include_str!("sources/eight.c"), &[])?;
+    need_compiler!();
+    let program = build::c(folder, "eight")?;
     let hierarchies = Hierarchies::read()?;
     let identity = hierarchies.identity()?;
     let unified = hierarchies.taking_part()?.iter().any(|part| part.id == 0);

@@ -1,0 +1,44 @@
+# Real programs, seen by strace and by the recorder, with each choice of hooks (see ../truth): run in a virtual machine by programs.sh.
+# shellcheck shell=dash disable=SC2154 # programs.sh says what recorder is
+
+# Programs of the table that need nothing but what run.sh puts into the machine.
+programs_of() {
+    case $1 in
+        best)
+            truth scripts tar busybox namespaces 'exec by a thread' 'hostile names' 'without need' 'python tcp' mounts capabilities 'deep paths' \
+                'python files' 'python udp' 'python names'
+            ;;
+        # What the hooks that are done without are for: files, capabilities, datagrams.
+        *) truth mounts capabilities 'deep paths' 'python files' 'python udp' 'python names' ;;
+    esac
+}
+
+# truth_with LABEL HOOK…: the table with the recorder doing without these hooks; a line for each kind of fact and for each signal's hook.
+truth_with() {
+    label=$1
+    shift
+    began=$(date +%s)
+    avoid=
+    for hook in "$@"; do avoid="$avoid --avoid $hook"; done
+    # shellcheck disable=SC2086 # a list of options
+    $recorder check $avoid >/tmp/truth.check || return 1
+    if RUNTIMEMAP_RECORDER=$recorder TRUTH_BUILT=/built TRUTH_AVOID="$*" programs_of "$label" >/tmp/truth.table 2>&1; then
+        result "truth-$label" 0
+    else
+        result "truth-$label" 1
+        sed 's/^/    /' /tmp/truth.table
+    fi
+    sed -n "s/^all programs */TRUTH $label /p" /tmp/truth.table
+    awk -v label="$label" '/^[^ ]/ { title = $0 } /^  used: / { print "HOOK|" label "|" title "|" $2 }' /tmp/truth.check
+    echo "truth with $label hooks: $(($(date +%s) - began)) s"
+}
+
+truths() {
+    truth_with best
+    truth_with kprobes fexit/do_filp_open fexit/cap_capable cgroup_skb
+    # Before Linux 6.14 no tracepoint shows capabilities.
+    tracepoint=$(find /sys/kernel/tracing/events/capability -name cap_capable 2>/dev/null)
+    truth_with exits fexit/do_filp_open kprobe/do_filp_open fexit/cap_capable ${tracepoint:+kprobe/cap_capable}
+    truth_with perf ringbuf
+    truth_with 5.4 ringbuf fexit
+}
