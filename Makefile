@@ -26,9 +26,7 @@ DEVELOPMENT := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
-# Always the whole workspace, with a target by name: of fewer packages, fewer features of what they depend on would be asked for, and all of
-# that built again.
-CARGO_TEST := cargo test --workspace
+TESTS := tests/setup/test.sh
 # The parts of `make test`, in the order in which they run. Each is a target of its own.
 PARTS := format lint scripts deny unit judge docs ebpf kernel plugin e2e enforce truth replay kernels
 # Integration tests of the part `unit`: all but the recorder's, which need this kernel, those named plugin*, which need kubectl,
@@ -95,12 +93,12 @@ advisories: ## known vulnerabilities of what is depended on; needs the advisory 
 
 .PHONY: unit
 unit: ## part: unit and integration tests that need no privilege
-	$(CARGO_TEST) --lib --bins $(addprefix --test ,$(UNIT_TESTS))
-	$(CARGO_TEST) --doc
+	$(TESTS) lib bin $(UNIT_TESTS)
+	cargo test --workspace --doc
 
 .PHONY: judge
 judge: ## part: what network policies allow, compared with network-config-analyzer on random clusters
-	$(CARGO_TEST) --test judge -- --nocapture
+	$(TESTS) judge -- --nocapture
 
 .PHONY: docs
 docs: ## part: the documentation builds without a warning
@@ -113,26 +111,25 @@ ebpf: build ## part: the eBPF objects build and hold what they should
 .PHONY: kernel
 kernel: ## part: programs loaded into this kernel see what they should (root)
 	$(needs_root)
-	$(CARGO_TEST) --test agent --test record
+	$(TESTS) agent record
 
 .PHONY: plugin
 plugin: build ## part: the plugin, run by the real kubectl
-	$(CARGO_TEST) --test 'plugin*'
+	$(TESTS) 'plugin*'
 
 .PHONY: truth
 truth: build ## part: recordings of real programs, compared with strace (root); ONLY=nginx chooses by name
 	$(needs_root)
-	$(CARGO_TEST) --test truth -- $(ONLY)
+	$(TESTS) truth -- $(ONLY)
 
 .PHONY: replay
 replay: build ## part: recorded servers run again under runc with their own filter; what runc itself needs; what README shows (root)
 	$(needs_root)
-	$(CARGO_TEST) --test runc --test replay --test readme
+	$(TESTS) runc replay readme
 
 .PHONY: kernels
-kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10" chooses
-	@RUNTIMEMAP_TRUTH="$$($(CARGO_TEST) --test truth --no-run --message-format=json | jq -r 'select(.target.name == "truth").executable // empty')" \
-		tests/kernels/run.sh $(KERNELS)
+kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10" chooses, HOOKS=all tries each choice on each
+	@RUNTIMEMAP_TRUTH="$$($(TESTS) --where truth)" tests/kernels/run.sh $(KERNELS)
 
 .PHONY: conservation
 conservation: build ## what is missing lies in a counted loss: 1,000 random schedules here, 50 on each other kernel; SCHEDULES, KERNELS choose (root)
@@ -158,7 +155,7 @@ fuzz: ## every parser of the plugin on whatever comes from outside, each for SEC
 .PHONY: measure
 measure: ## write down what the installed runc needs under a filter (root); RUNTIMEMAP_RUNTIME names another runtime
 	$(needs_root)
-	$(CARGO_TEST) --test runc -- --ignored measure
+	$(TESTS) runc -- --ignored measure
 
 .PHONY: dist
 dist: ## archives of the plugin for krew, with checksums and what is in them, for the platforms this machine can build for

@@ -10,7 +10,7 @@ unset KUBECONFIG
 # shellcheck source=../bed/up.bash
 . "$(dirname "${BASH_SOURCE[0]}")/../bed/up.bash"
 
-run() { cargo test --workspace --test enforce -- --nocapture "$@"; }
+run() { "$(dirname "${BASH_SOURCE[0]}")/../setup/test.sh" enforce -- --nocapture "$@"; }
 outcome=0
 if [ $# != 0 ]; then
     run --test-threads=1 "$1" || outcome=1

@@ -32,9 +32,8 @@ python=$(basename "$(realpath /usr/bin/python3)")
 tar -C "/usr/lib/$python" --exclude test --exclude __pycache__ --exclude 'config-*' --exclude idlelib --exclude lib2to3 -cf - . | tar -C "$work/python" -xf -
 table=(--file "$work/built:/built" --file "$work/python:/usr/lib/$python" --program "$work/truth:/bin/truth" --memory 1536 --seconds 1500)
 for program in strace unshare setpriv python3; do table+=(--program "$(realpath "/usr/bin/$program"):/usr/bin/$program"); done
-# Programs that are copied elsewhere and run there, which busybox's cannot.
-for program in true cat; do table+=(--program "/usr/bin/$program:/bin/$program"); done
-table+=(--file /etc/apt:/etc/apt)
+# One that is copied elsewhere and runs there, which busybox's cannot.
+table+=(--program /usr/bin/true:/bin/true)
 # What python's own libraries load is found like what a program loads.
 ldd "/usr/lib/$python"/lib-dynload/_ctypes.*.so | sed -n 's|^[^/]*\(/[^ ]*ffi[^ ]*\).*|\1|p' >"$work/libraries"
 while read -r library; do table+=(--file "$library:$library"); done <"$work/libraries"
@@ -55,7 +54,7 @@ grown() {
 machine() {
     local folder=$work/$1/$2 began=$SECONDS outcome=0 extra=()
     if [ "$2" = "${layouts[0]}" ]; then extra=("${table[@]}"); fi
-    "$here/vm.sh" "$1" --cgroup "${2%/*}" --root "${2#*/}" "${options[@]}" "${extra[@]}" -- sh /programs.sh >"$folder/output" 2>"$folder/errors" &
+    "$here/vm.sh" "$1" --cgroup "${2%/*}" --root "${2#*/}" "${options[@]}" "${extra[@]}" -- env "HOOKS=${HOOKS:-}" sh /programs.sh >"$folder/output" 2>"$folder/errors" &
     # shellcheck disable=SC2064 # the process of now
     trap "kill $! 2>/dev/null || true" EXIT
     wait $! || outcome=$?

@@ -2,15 +2,8 @@
 # shellcheck shell=dash disable=SC2154 # programs.sh says what recorder is
 
 # Programs of the table that need nothing but what run.sh puts into the machine.
-programs_of() {
-    case $1 in
-        best)
-            truth scripts tar busybox namespaces 'exec by a thread' 'hostile names' 'without need' 'python tcp' mounts capabilities 'deep paths' \
-                'python files' 'python udp' 'python names'
-            ;;
-        # What the hooks that are done without are for: files, capabilities, datagrams.
-        *) truth mounts capabilities 'deep paths' 'python files' 'python udp' 'python names' ;;
-    esac
+set_of_programs() {
+    truth 'shell pipeline' mounts capabilities 'exec by a thread' 'deep paths' 'python files' 'python tcp' 'python udp' 'python names'
 }
 
 # truth_with LABEL HOOK…: the table with the recorder doing without these hooks; a line for each kind of fact and for each signal's hook.
@@ -22,7 +15,7 @@ truth_with() {
     for hook in "$@"; do avoid="$avoid --avoid $hook"; done
     # shellcheck disable=SC2086 # a list of options
     $recorder check $avoid >/tmp/truth.check || return 1
-    if RUNTIMEMAP_RECORDER=$recorder TRUTH_BUILT=/built TRUTH_AVOID="$*" programs_of "$label" >/tmp/truth.table 2>&1; then
+    if RUNTIMEMAP_RECORDER=$recorder TRUTH_BUILT=/built TRUTH_AVOID="$*" set_of_programs >/tmp/truth.table 2>&1; then
         result "truth-$label" 0
     else
         result "truth-$label" 1
@@ -33,12 +26,13 @@ truth_with() {
     echo "truth with $label hooks: $(($(date +%s) - began)) s"
 }
 
+# With HOOKS=all every choice on this kernel; else the best, the next best, and one more by the kernel's age.
 truths() {
     truth_with best
     truth_with kprobes fexit/do_filp_open fexit/cap_capable cgroup_skb
     # Before Linux 6.14 no tracepoint shows capabilities.
     tracepoint=$(find /sys/kernel/tracing/events/capability -name cap_capable 2>/dev/null)
-    truth_with exits fexit/do_filp_open kprobe/do_filp_open fexit/cap_capable ${tracepoint:+kprobe/cap_capable}
-    truth_with perf ringbuf
-    truth_with 5.4 ringbuf fexit
+    case ${HOOKS:-}$(uname -r) in all* | 6.1.*) truth_with exits fexit/do_filp_open kprobe/do_filp_open fexit/cap_capable ${tracepoint:+kprobe/cap_capable} ;; esac
+    case ${HOOKS:-}$(uname -r) in all* | 6.12.*) truth_with perf ringbuf ;; esac
+    case ${HOOKS:-}$(uname -r) in all* | 5.*) truth_with 5.4 ringbuf fexit ;; esac
 }
