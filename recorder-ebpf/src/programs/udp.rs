@@ -82,10 +82,25 @@ fn sent(ctx: &RetProbeContext) -> Option<()> {
         return None;
     }
     let mut ends = socket::ends(sending.sock).ok()?;
-    ends.remote = sending.remote;
+    ends.remote = addressed(sending.remote, ends.local);
     ends.remote_port = sending.port as u16;
     datagram::passed(ctx, &who, sending.sock, &ends, true, false);
     Some(())
+}
+
+/// Where a datagram goes: what is addressed to no address the kernel sends to the socket's own, or else to the machine itself.
+#[inline(always)]
+fn addressed(remote: [u8; 16], local: [u8; 16]) -> [u8; 16] {
+    const NONE_OF_IPV4: u128 = u128::from_ne_bytes([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0]);
+    let is_none = |address: [u8; 16]| matches!(u128::from_ne_bytes(address), 0 | NONE_OF_IPV4);
+    if !is_none(remote) {
+        return remote;
+    }
+    if !is_none(local) {
+        return local;
+    }
+    let ipv4 = u128::from_ne_bytes(remote) == NONE_OF_IPV4;
+    if ipv4 { [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1] } else { [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] }
 }
 
 #[kprobe]
