@@ -7,7 +7,7 @@ use std::{
 
 fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-env-changed=RUNTIMEMAP_BPF_TOOLCHAIN");
-    let name = std::env::var("RUNTIMEMAP_BPF_TOOLCHAIN").unwrap_or_default();
+    let name = env::var("RUNTIMEMAP_BPF_TOOLCHAIN").unwrap_or_default();
     let toolchain = match name.as_str() {
         "" | "nightly" => aya_build::Toolchain::Nightly,
         name => aya_build::Toolchain::Custom(name),

@@ -429,13 +429,22 @@ impl Kernel {
         tables::syscalls(&self.set, slot)
     }
 
-    /// Reads the loss counters. What cannot be charged to one container is charged to each.
+    /// The same if the table holds more than `known` marks, which are then known; else nothing. While a slot is one container's there
+    /// never come to be fewer.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub(crate) fn more_syscalls(&self, slot: Slot, known: &mut usize) -> Result<Vec<Fact>, Error> {
+        tables::more_syscalls(&self.set, slot, known)
+    }
+
+    /// Reads the loss counters. What cannot be charged to one container, as [`Kernel::common_losses`] has it, is charged to each.
     ///
     /// # Errors
     /// If the counters cannot be read.
-    pub fn losses(&self, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
+    pub fn losses(&self, slot: Slot, common: &[(LossCause, u64)]) -> Result<Vec<(LossCause, u64)>, Error> {
         let mut losses = tables::losses(&self.set, slot)?;
-        losses.extend(self.common_losses());
+        losses.extend_from_slice(common);
         losses.retain(|(_, count)| *count > 0);
         Ok(losses)
     }

@@ -31,6 +31,8 @@ pub(super) struct Container {
     pub(super) kept: Kept,
     /// While it is recorded.
     pub(super) slot: Option<Slot>,
+    /// Marks of its system calls in that slot's table that the ledger has.
+    pub(super) calls: Option<(Slot, usize)>,
     /// Everything it was seen to do within its window.
     pub(super) ledger: Ledger,
     /// What it did after a directive closed the window.
@@ -78,7 +80,19 @@ impl Container {
                 mailbox::restore(to, letter);
             }
         }
-        Self { kept, slot, ledger, after, dirty: true, changed: true, found: Instant::now(), not_before: None, letters, repeated: None }
+        Self {
+            kept,
+            slot,
+            calls: None,
+            ledger,
+            after,
+            dirty: true,
+            changed: true,
+            found: Instant::now(),
+            not_before: None,
+            letters,
+            repeated: None,
+        }
     }
 
     /// Adds a fact.
@@ -283,6 +297,7 @@ impl Container {
         self.changed = true;
         self.dirty = false;
         self.ledger = empty;
+        self.calls = None;
         self.after = None;
         self.kept.told = Told::default();
         std::mem::take(&mut self.letters).into_keys().map(|text| (text, None)).collect()

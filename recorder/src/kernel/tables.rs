@@ -21,11 +21,27 @@ pub(super) fn syscalls(set: &Set, slot: Slot) -> Result<Vec<Fact>, Error> {
     calls_in(set.map("SYSCALL_TABLES")?, slot)
 }
 
-/// Every system call in a table. Refused are those that ended in an error under a filter and were never entered.
+/// The same where the table has other marks than so many, which are then known; else nothing.
+pub(super) fn more_syscalls(set: &Set, slot: Slot, known: &mut usize) -> Result<Vec<Fact>, Error> {
+    let table = table(set.map("SYSCALL_TABLES")?, slot)?;
+    let marks = table.entered.as_flattened().as_flattened().iter().chain(table.left.as_flattened());
+    let marks = marks.map(|mark| usize::from(*mark != 0)).sum();
+    Ok(if std::mem::replace(known, marks) == marks { Vec::new() } else { facts(&table, slot) })
+}
+
+/// Every system call in a table.
 pub(super) fn calls_in(map: &Map, slot: Slot) -> Result<Vec<Fact>, Error> {
+    Ok(facts(&table(map, slot)?, slot))
+}
+
+fn table(map: &Map, slot: Slot) -> Result<SyscallTable, Error> {
     let name = "SYSCALL_TABLES";
     let array: Array<&MapData, Plain<SyscallTable>> = Array::try_from(map).map_err(|error| failed(name, &error))?;
-    let Plain(SyscallTable { entered, left }) = array.get(&slot.0, 0).map_err(|error| failed(name, &error))?;
+    Ok(array.get(&slot.0, 0).map_err(|error| failed(name, &error))?.0)
+}
+
+/// What a table says. Refused are calls that ended in an error under a filter and were never entered.
+fn facts(SyscallTable { entered, left }: &SyscallTable, slot: Slot) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut add = |origin, act| facts.push(Fact { slot, origin, pid: 0, time: 0, act });
     for table in [abi::NATIVE, abi::COMPAT] {
@@ -43,7 +59,7 @@ pub(super) fn calls_in(map: &Map, slot: Slot) -> Result<Vec<Fact>, Error> {
             }
         }
     }
-    Ok(facts)
+    facts
 }
 
 /// Empties a slot's tables for the next container.

@@ -176,7 +176,7 @@ impl Session {
 
     /// Loss counters; unreadable ones are a failure that the end tells.
     fn losses(&self) -> Vec<(LossCause, u64)> {
-        self.slot.and_then(|slot| self.kernel.losses(slot).ok()).unwrap_or_default()
+        self.slot.and_then(|slot| self.kernel.losses(slot, &self.kernel.common_losses()).ok()).unwrap_or_default()
     }
 }
 

@@ -239,7 +239,7 @@ impl Node {
         // A cgroup goes after its last process, and so after the last record of it.
         self.drain()?;
         for key in keys {
-            self.read_tables(&key)?;
+            self.read_tables(&key, &self.kernel.common_losses())?;
             if let Some(container) = self.containers.get_mut(&key) {
                 container.kept.closed = true;
                 container.kept.closed_at = Timestamp::now().as_second();

@@ -120,8 +120,9 @@ impl Node {
     /// Puts everything on disk, and gives the kernel's buffer back.
     pub(in crate::agent) fn settle(&mut self) -> Result<(), Error> {
         let keys: Vec<Key> = self.containers.keys().cloned().collect();
+        let common = self.kernel.common_losses();
         for key in &keys {
-            self.read_tables(key)?;
+            self.read_tables(key, &common)?;
         }
         for (key, container) in &mut self.containers {
             let name = name(key);
@@ -175,11 +176,16 @@ impl Node {
     }
 
     /// Reads a container's tables.
-    pub(super) fn read_tables(&mut self, key: &Key) -> Result<(), Error> {
+    pub(super) fn read_tables(&mut self, key: &Key, common: &[(LossCause, u64)]) -> Result<(), Error> {
         let Some(container) = self.containers.get_mut(key) else { return Ok(()) };
         let Some(slot) = container.slot else { return Ok(()) };
-        container.add_calls(self.kernel.syscalls(slot)?);
-        for (cause, count) in container.add_losses(self.kernel.losses(slot)?) {
+        // While its window is closed they wait there.
+        if container.kept.state != State::Closing {
+            let mut known = container.calls.filter(|(of, _)| *of == slot).map_or(0, |(_, marks)| marks);
+            container.add_calls(self.kernel.more_syscalls(slot, &mut known)?);
+            container.calls = Some((slot, known));
+        }
+        for (cause, count) in container.add_losses(self.kernel.losses(slot, common)?) {
             self.metrics.lost(cause, count);
         }
         Ok(())
