@@ -163,9 +163,11 @@ dist: ## archives of the plugin for krew, with checksums and what is in them, fo
 	RUNTIMEMAP_DIST=$(CURDIR)/dist cargo test -p kubectl-runtimemap --test plugin_krew -- --ignored make_dist
 
 .PHONY: bench
-bench: build ## how long things take: the plugin, policies, 5,000 nodes' mailboxes
+bench: build ## how long things take: the plugin, policies, 5,000 nodes' mailboxes; what the recorder costs (root; half an hour)
+	$(needs_root)
 	cargo bench -p runtimemap-policy -p kubectl-runtimemap
 	cargo bench -p runtimemap-tests --bench mailboxes
+	$(STATIC) cargo bench --target $(HOST) -p runtimemap-recorder --bench cost
 
 .PHONY: clean
 clean: ## remove what was built; what was fetched stays in .cache
