@@ -23,7 +23,8 @@ use runtimemap_tests::{
 
 use crate::{deadline::ended, network::signal, program::Run};
 
-const START: Duration = Duration::from_secs(30);
+/// Emulated kernels take their time to verify programs.
+const START: Duration = Duration::from_secs(120);
 
 /// Both sides of a run.
 pub(crate) struct Done {
