@@ -49,8 +49,8 @@ struct Controller {
     filters: Filters,
     /// When it was read last which filters templates of pods name.
     templates_read: Option<Instant>,
-    /// Nodes whose label was refused under the settings of now, with the last time.
-    refused_labels: BTreeMap<String, Instant>,
+    /// Nodes whose label could not be written, with when that is tried again; None: not under these settings.
+    unwritten_labels: BTreeMap<String, Option<Instant>>,
     announcer: Announcer,
     health: Health,
     /// Kinds of which everything that there is has been told.
@@ -80,7 +80,7 @@ pub(super) async fn serve(client: Client, plan: &Plan, health: &Health, start: I
         desks: BTreeMap::new(),
         filters: Filters::default(),
         templates_read: None,
-        refused_labels: BTreeMap::new(),
+        unwritten_labels: BTreeMap::new(),
         announcer: Announcer::new(client.clone(), &plan.identity),
         health: health.clone(),
         client: client.clone(),
@@ -230,10 +230,12 @@ impl Controller {
                 let keys: Vec<Key> = self.workloads.tracked.keys().cloned().collect();
                 keys.into_iter().for_each(|key| self.owe(key, Occasion::Settings));
                 self.refused.clear();
-                self.refused_labels.clear();
+                self.unwritten_labels.clear();
                 say("settings taken");
-                // What takes filters from nodes takes from the controller, a moment later, the right to write labels.
-                self.tell_of_filters().await;
+                // The chart may take the right to write labels a moment after it takes filters from nodes.
+                if self.is_ready() {
+                    self.tell_of_filters().await;
+                }
             }
             Err(error) if self.refused != text => {
                 text.clone_into(&mut self.refused);

@@ -22,8 +22,8 @@ use crate::controller::{
 const MANAGER: &str = "runtimemap-controller-delivery";
 /// How often templates are read at most. What they name is removed from nodes a day after they do no more.
 const TEMPLATES: Duration = Duration::from_secs(600);
-/// How soon a label that was refused is tried again.
-const REFUSED: Duration = Duration::from_secs(10);
+/// How soon a label that could not be written is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
 
 impl Controller {
     pub(super) fn take_filters(&mut self, event: Event<Box<(Key, Seen)>>) {
@@ -87,8 +87,7 @@ impl Controller {
     async fn write_labels(&mut self) {
         let on = self.workloads.settings.deliver_seccomp;
         for (node, ready) in self.filters.labels(&self.index, on) {
-            // Where filters are carried the chart gives the right to write nodes, if a moment late; elsewhere nobody does.
-            if self.refused_labels.get(&node).is_some_and(|last| !on || last.elapsed() < REFUSED) {
+            if self.unwritten_labels.get(&node).is_some_and(|due| due.is_none_or(|due| due > Instant::now())) {
                 continue;
             }
             let api: Api<Node> = Api::all(self.client.clone());
@@ -96,16 +95,19 @@ impl Controller {
             match api.patch(&node, &PatchParams::default(), &Patch::Merge(json!({"metadata": {"labels": labels}}))).await {
                 Ok(written) => {
                     self.index.apply_node(written);
-                    self.refused_labels.remove(&node);
+                    self.unwritten_labels.remove(&node);
                 }
                 // It is gone.
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
-                Err(kube::Error::Api(status)) if status.code == 403 => {
-                    if self.refused_labels.insert(node.clone(), Instant::now()).is_none() {
-                        say(&format!("failed to write label {} of node {node}: {}", READY.0, status.message));
+                Err(error) => {
+                    // Where filters are carried the chart gives the right to write nodes, if a moment late; elsewhere nobody does.
+                    let for_good = !on && matches!(&error, kube::Error::Api(status) if status.code == 403);
+                    let due = (!for_good).then(|| Instant::now() + AGAIN);
+                    // Once is enough.
+                    if self.unwritten_labels.insert(node.clone(), due).is_none() {
+                        say(&format!("failed to write label {} of node {node}: {error}", READY.0));
                     }
                 }
-                Err(error) => say(&format!("failed to write label {} of node {node}: {error}; trying again", READY.0)),
             }
         }
     }
