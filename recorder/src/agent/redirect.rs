@@ -82,11 +82,6 @@ impl Redirects {
 
     /// What peers came to since beside what there is a record of. When is not known: they had their address at the time of that record.
     pub(super) fn since(&mut self) -> Vec<Fact> {
-        // A network goes with its last process.
-        self.0.retain(|id, network| match network.process(*id) {
-            Some(_) => true,
-            None => network.came.is_empty() && network.read.elapsed() < AGAIN,
-        });
         let mut facts = Vec::new();
         for (id, network) in &mut self.0 {
             if !network.came.is_empty() && network.read.elapsed() >= AGAIN {
@@ -94,6 +89,11 @@ impl Redirects {
             }
             facts.append(&mut network.since);
         }
+        // A network goes with its last process, but not what is known of it.
+        self.0.retain(|id, network| match network.process(*id) {
+            Some(_) => true,
+            None => network.came.is_empty() && network.read.elapsed() < AGAIN,
+        });
         facts
     }
 }

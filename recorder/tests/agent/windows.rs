@@ -36,16 +36,18 @@ fn a_window_that_closes_is_handed_over_whole_and_what_follows_waits() {
     assert!(rig.cluster.has(&container.id, "/etc/hosts"));
     let observed = rig.cluster.observed(&container.id).unwrap();
     assert_eq!((observed.workload.as_str(), observed.revision.as_str()), ("shop/deployment-web", "r1"));
-    container.act("cat /etc/group > /dev/null");
+    // The second makes a call that nothing before it has made.
+    container.act("cat /etc/group > /dev/null; nproc > /dev/null");
     // A kill changes nothing of it.
     agent.kill();
     let agent = rig.agent();
     let mut other = rig.pod().container();
     other.act("cat /etc/services > /dev/null");
     rig.cluster.wait_for(&other.id, "/etc/services");
-    assert!(!rig.cluster.has(&container.id, "/etc/group"));
+    assert!(!rig.cluster.has(&container.id, "/etc/group") && !rig.cluster.has(&container.id, "sched_getaffinity"));
     rig.cluster.order(order(&container, WatchState::Watch));
     rig.cluster.wait_for(&container.id, "/etc/group");
+    rig.cluster.wait_for(&container.id, "sched_getaffinity");
     agent.end();
 }
 

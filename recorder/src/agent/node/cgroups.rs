@@ -238,6 +238,7 @@ impl Node {
         }
         // A cgroup goes after its last process, and so after the last record of it.
         self.drain()?;
+        self.ask_redirects();
         for key in keys {
             self.read_tables(&key, &self.kernel.common_losses())?;
             if let Some(container) = self.containers.get_mut(&key) {
