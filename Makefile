@@ -35,7 +35,7 @@ UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds poli
 UNIT_TESTS += $(foreach name,crds policy kubectl-runtimemap,$(notdir $(patsubst %/main.rs,%,$(wildcard $(name)/tests/*/main.rs))))
 UNIT_TESTS := $(filter-out plugin% runc judge readme,$(UNIT_TESTS))
 
-CONSERVATION := conservation::what_is_missing_lies_in_a_counted_loss
+export CONSERVATION := conservation::what_is_missing_lies_in_a_counted_loss
 
 define needs_root
 @[ "$$(id -u)" = 0 ] || { echo "$@: loads eBPF programs, which needs root; run it as root, or leave it out: make test WITHOUT=$@" >&2; exit 1; }

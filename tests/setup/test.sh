@@ -14,6 +14,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
     shift
 done
 [ $# = 0 ] || shift
+[ ${#names[@]} != 0 ] || { echo "test.sh: no test program is named" >&2; exit 2; }
 
 # Kind, name, program and folder of each.
 programs=$(cargo test --workspace --no-run --message-format=json-render-diagnostics | jq -r '
