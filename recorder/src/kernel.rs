@@ -241,7 +241,7 @@ impl Kernel {
         let mut recorder: Array<_, u32> = Array::try_from(set.map_mut("RECORDER")?).map_err(failed)?;
         recorder.set(0, std::process::id(), 0).map_err(failed)?;
         let output = output::Output::open(set.take_map("EVENTS")?, options.buffer)?;
-        let hot = links.has("sys_enter");
+        let hot = attach::any_hot(&links);
         let (tracks, packets) = (track::Tracks::default(), Vec::new());
         let (adopted, folder, unpinned, undecodable) = (false, None, None, 0);
         Ok(Self { set, links, output, tracks, options, choices, functions, packets, hot, adopted, folder, unpinned, undecodable })

@@ -27,7 +27,7 @@ fn in_kernel() -> Vec<String> {
     };
     let all = [list("map"), list("prog")].concat();
     let names = all.iter().filter_map(|item| item["name"].as_str());
-    names.filter(|name| NAMES.contains(name)).map(str::to_owned).collect()
+    names.filter(|name| NAMES.iter().any(|known| name.starts_with(known))).map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn uninstalling_leaves_no_link_program_map_object_or_stuck_namespace() {
     space.apply(include_str!("manifests/first.yaml"));
     space.until(PROFILE, "pod-first", "is there", |_| true).await;
     let before = in_kernel();
-    assert!(NAMES.iter().all(|name| before.iter().any(|known| known == name)), "{before:?}");
+    assert!(NAMES.iter().all(|name| before.iter().any(|known| known.starts_with(name))), "{before:?}");
     assert!(objects().len() > 10, "{:?}", objects());
     let helm = ["uninstall", "runtimemap", "--namespace", SYSTEM, "--wait", "--timeout=180s"];
     let output = Command::new("helm").args(helm).output().unwrap();

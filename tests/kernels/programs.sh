@@ -79,7 +79,7 @@ ladders() {
     climb || return 1
     holds /tmp/ladder.yaml 'CHOWN' 'SYS_CHROOT' '/usr/bin/tar' '/tmp/ladder/etc.tar' '7272' || return 1
     facts /tmp/ladder.yaml >/tmp/first
-    for AVOID in '--avoid fexit/do_filp_open --avoid fexit/cap_capable' \
+    for AVOID in '--avoid tp_btf --avoid fexit/do_filp_open --avoid fexit/cap_capable' \
         '--avoid fexit/do_filp_open --avoid fexit/cap_capable --avoid kprobe/do_filp_open'; do
         climb || return 1
         facts /tmp/ladder.yaml >/tmp/other

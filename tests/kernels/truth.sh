@@ -33,7 +33,7 @@ truth_with() {
 # With HOOKS=all every choice on this kernel; else the best, the next best, and one more by the kernel's age.
 truths() {
     truth_with best
-    truth_with kprobes fexit/do_filp_open fexit/cap_capable cgroup_skb
+    truth_with kprobes tp_btf fexit/do_filp_open fexit/cap_capable cgroup_skb
     # Before Linux 6.14 no tracepoint shows capabilities.
     tracepoint=$(find /sys/kernel/tracing/events/capability -name cap_capable 2>/dev/null)
     case ${HOOKS:-}$(uname -r) in all* | 6.1.*) truth_with exits fexit/do_filp_open kprobe/do_filp_open fexit/cap_capable ${tracepoint:+kprobe/cap_capable} ;; esac

@@ -6,7 +6,7 @@ use runtimemap_recorder_ebpf::{CgroupKey, Container, Task, abi, origin};
 
 use super::{
     maps::{CGROUPS, FOLLOWED, RECORDER, TASKS},
-    read::{current, read},
+    read::{Helper, Memory, read},
 };
 
 /// Key of a `struct cgroup`.
@@ -20,17 +20,17 @@ pub fn cgroup_key(cgroup: u64) -> Result<CgroupKey, i64> {
 
 /// Key of a task's cgroup in the hierarchy of identity.
 #[inline(always)]
-pub fn task_key(task: u64) -> Result<CgroupKey, i64> {
+pub fn task_key<M: Memory>(task: u64) -> Result<CgroupKey, i64> {
     let hierarchy = setting!(hierarchy);
-    let set: u64 = read(task, offset!(task_cgroups))?;
+    let set: u64 = M::read(task, offset!(task_cgroups))?;
     let cgroup: u64 = if hierarchy == 0 {
-        read(set, offset!(css_set_dfl_cgrp))?
+        M::read(set, offset!(css_set_dfl_cgrp))?
     } else {
-        let state: u64 = read(set, offset!(css_set_subsys))?;
-        read(state, offset!(css_cgroup))?
+        let state: u64 = M::read(set, offset!(css_set_subsys))?;
+        M::read(state, offset!(css_cgroup))?
     };
-    let node: u64 = read(cgroup, offset!(cgroup_kn))?;
-    Ok(CgroupKey { hierarchy, id: read(node, offset!(kernfs_id))? })
+    let node: u64 = M::read(cgroup, offset!(cgroup_kn))?;
+    Ok(CgroupKey { hierarchy, id: M::read(node, offset!(kernfs_id))? })
 }
 
 /// The container of a cgroup.
@@ -57,11 +57,17 @@ pub fn current_pid() -> u32 {
 /// The current task's container, if it has one.
 #[inline(always)]
 pub fn who() -> Option<Who> {
+    who_by::<Helper>()
+}
+
+/// The same, in the way that the program reads.
+#[inline(always)]
+pub fn who_by<M: Memory>() -> Option<Who> {
     let key = if setting!(hierarchy) == 0 {
         // SAFETY: no arguments.
         CgroupKey { hierarchy: 0, id: unsafe { bpf_get_current_cgroup_id() } }
     } else {
-        task_key(current()).ok()?
+        task_key::<M>(M::current()).ok()?
     };
     let Some(container) = container(&key) else { return followed() };
     let pid = current_pid();
@@ -88,7 +94,7 @@ fn followed() -> Option<Who> {
 
 /// Which table of system calls the current call belongs to.
 #[inline(always)]
-pub fn current_abi(task: u64) -> u32 {
-    let word: u32 = read(task, offset!(task_compat_word)).unwrap_or(0);
+pub fn current_abi<M: Memory>(task: u64) -> u32 {
+    let word: u32 = M::read(task, offset!(task_compat_word)).unwrap_or(0);
     if word & offset!(compat_bit) != 0 { abi::COMPAT } else { abi::NATIVE }
 }

@@ -10,7 +10,7 @@ use super::{
     emit, identity,
     identity::Who,
     maps::TASKS,
-    read::{current, read},
+    read::{Helper, current, read},
     twins,
 };
 
@@ -28,14 +28,14 @@ fn forked(parent: u64, child: u64) -> Result<(), i64> {
         return Ok(());
     }
     let known = identity::process(parent_pid);
-    let task = match identity::container(&identity::task_key(child)?) {
+    let task = match identity::container(&identity::task_key::<Helper>(child)?) {
         None => match known {
             Some(task) if task.followed != 0 => task,
             _ => return Ok(()),
         },
         Some(container) => match known {
             Some(task) if task.container.slot == container.slot => task,
-            _ if identity::container(&identity::task_key(parent)?).is_some_and(|its| its.slot == container.slot) => {
+            _ if identity::container(&identity::task_key::<Helper>(parent)?).is_some_and(|its| its.slot == container.slot) => {
                 Task { container, origin: origin::ENTRYPOINT, followed: 0 }
             }
             // Born into another cgroup than its parent's (CLONE_INTO_CGROUP): it entered.

@@ -1,24 +1,38 @@
 //! System calls entered.
 
-use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use aya_ebpf::{
+    EbpfContext,
+    macros::{btf_tracepoint, raw_tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext},
+};
 use runtimemap_recorder_ebpf::{
     SYSCALLS, SyscallTable, abi,
     record::{Syscall, kind},
 };
 
-use super::{emit, identity, maps::SYSCALL_TABLES, read::current, walk::masked};
+use super::{
+    emit, identity,
+    maps::SYSCALL_TABLES,
+    read::{Helper, Load, Memory},
+    walk::masked,
+};
+
+#[btf_tracepoint(function = "sys_enter")]
+pub fn sys_enter_typed(ctx: BtfTracePointContext) -> i32 {
+    entered::<Load, _>(&ctx, ctx.arg(1));
+    0
+}
 
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn sys_enter(ctx: RawTracePointContext) -> i32 {
-    entered(&ctx);
+    entered::<Helper, _>(&ctx, ctx.arg(1));
     0
 }
 
 #[inline(always)]
-fn entered(ctx: &RawTracePointContext) -> Option<()> {
-    let who = identity::who()?;
-    let number: u64 = ctx.arg(1);
-    let table = identity::current_abi(current());
+fn entered<M: Memory, C: EbpfContext>(ctx: &C, number: u64) -> Option<()> {
+    let who = identity::who_by::<M>()?;
+    let table = identity::current_abi::<M>(M::current());
     if number < SYSCALLS as u64 {
         mark(who.container.slot, (who.origin * abi::COUNT as u32 + table) * SYSCALLS as u32 + number as u32)?;
     } else if number as i64 > 0 {

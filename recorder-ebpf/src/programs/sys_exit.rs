@@ -1,6 +1,11 @@
 //! System calls left: those refused by seccomp, sockets bound and listening, and, where no better hook is there, opens.
 
-use aya_ebpf::{helpers::generated::bpf_probe_read_user, macros::raw_tracepoint, programs::RawTracePointContext};
+use aya_ebpf::{
+    EbpfContext,
+    helpers::generated::bpf_probe_read_user,
+    macros::{btf_tracepoint, raw_tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext},
+};
 use runtimemap_recorder_ebpf::{SYSCALLS, abi, call, origin, record::kind};
 
 use super::{
@@ -8,7 +13,7 @@ use super::{
     identity::Who,
     maps::CALLS,
     open,
-    read::{current, read},
+    read::{Helper, Load, Memory, read},
     socket, sys_enter,
 };
 
@@ -16,31 +21,42 @@ use super::{
 const SOCKADDR_PORT: u64 = 2;
 const O_WRONLY_CREAT_TRUNC: u32 = 0o1 | 0o100 | 0o1000;
 
-#[raw_tracepoint(tracepoint = "sys_exit")]
-pub fn sys_exit(ctx: RawTracePointContext) -> i32 {
-    left(&ctx);
+#[btf_tracepoint(function = "sys_exit")]
+pub fn sys_exit_typed(ctx: BtfTracePointContext) -> i32 {
+    left::<Load, _>(&ctx, ctx.arg(0), ctx.arg(1));
     0
 }
 
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn sys_exit(ctx: RawTracePointContext) -> i32 {
+    left::<Helper, _>(&ctx, ctx.arg(0), ctx.arg(1));
+    0
+}
+
+/// Most calls end here with as little as can be read.
 #[inline(always)]
-fn left(ctx: &RawTracePointContext) -> Option<()> {
-    let regs: u64 = ctx.arg(0);
-    let result = ctx.arg::<u64>(1) as i64;
-    let task = current();
-    let table = identity::current_abi(task);
-    let number: u32 = read(regs, offset!(regs_number)).ok()?;
+fn left<M: Memory, C: EbpfContext>(ctx: &C, regs: u64, result: u64) -> Option<()> {
+    let task = M::current();
+    let failed = (result as i64) < 0;
+    if failed && M::read::<u32>(task, offset!(task_seccomp_mode)).ok()? == 0 {
+        return None;
+    }
+    let number: u32 = M::read(regs, offset!(regs_number)).ok()?;
     if number as usize >= SYSCALLS {
         return None;
     }
-    if result < 0 {
-        let mode: u32 = read(task, offset!(task_seccomp_mode)).ok()?;
-        return if mode != 0 { failed_under_filter(number, table) } else { None };
+    if !failed && action(abi::NATIVE, number)? == call::NONE && action(abi::COMPAT, number)? == call::NONE {
+        return None;
     }
-    let action = *CALLS.get(table * SYSCALLS as u32 + number)?;
+    let table = identity::current_abi::<M>(task);
+    if failed {
+        return failed_under_filter::<M>(number, table);
+    }
+    let action = action(table, number)?;
     if action == call::NONE {
         return None;
     }
-    let who = identity::who()?;
+    let who = identity::who_by::<M>()?;
     if who.origin == origin::RUNTIME {
         return None;
     }
@@ -55,10 +71,16 @@ fn left(ctx: &RawTracePointContext) -> Option<()> {
     }
 }
 
+/// What is to be done at the end of a call, one of `call`.
+#[inline(always)]
+fn action(table: u32, number: u32) -> Option<u8> {
+    CALLS.get(table * SYSCALLS as u32 + number).copied()
+}
+
 /// Remembers that a call ended in an error under a filter: if it was never entered, the filter refused it.
 #[inline(always)]
-fn failed_under_filter(number: u32, table: u32) -> Option<()> {
-    let who = identity::who()?;
+fn failed_under_filter<M: Memory>(number: u32, table: u32) -> Option<()> {
+    let who = identity::who_by::<M>()?;
     if who.origin == origin::RUNTIME {
         return None;
     }
@@ -113,7 +135,7 @@ fn file_of(task: u64, descriptor: u64) -> Option<u64> {
 
 /// A bound datagram socket, or a listening one of any kind.
 #[inline(always)]
-fn listening(ctx: &RawTracePointContext, who: &Who, file: u64, bound: bool) -> Option<()> {
+fn listening<C: EbpfContext>(ctx: &C, who: &Who, file: u64, bound: bool) -> Option<()> {
     let pointer: u64 = read(file, offset!(file_private)).ok()?;
     let sock: u64 = read(pointer, offset!(socket_sk)).ok()?;
     let mut ends = socket::ends(sock).ok()?;

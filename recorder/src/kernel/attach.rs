@@ -8,7 +8,9 @@ use std::{
 
 use aya::{
     Btf,
-    programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, FExit, KProbe, ProgramError, RawTracePoint, links::FdLink},
+    programs::{
+        BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, FExit, KProbe, ProgramError, RawTracePoint, links::FdLink,
+    },
     util::KernelVersion,
 };
 
@@ -34,6 +36,7 @@ pub(super) fn load(set: &mut Set, program: &Program, options: &Options, function
     let loaded = set.program_mut(program.name).ok_or_else(|| format!("no program {} in the object", program.name))?;
     match program.attach {
         Attach::RawTracepoint(_) => <&mut RawTracePoint>::try_from(loaded).map_err(|error| words(&error))?.load(),
+        Attach::TypedTracepoint(name) => <&mut BtfTracePoint>::try_from(loaded).map_err(|error| words(&error))?.load(name, kernel_btf),
         Attach::FExit(names) => {
             let function = names.iter().find(|name| functions.contains(name)).ok_or_else(|| format!("the kernel has no {}", names[0]))?;
             <&mut FExit>::try_from(loaded).map_err(|error| words(&error))?.load(function, kernel_btf)
@@ -61,6 +64,11 @@ pub(super) fn attach(set: &mut Set, links: &mut Links, program: &Program, functi
             let id = loaded.attach(name).map_err(|error| words(&error))?;
             Held::Link(loaded.take_link(id).map_err(|error| words(&error))?.into())
         }
+        Attach::TypedTracepoint(_) => {
+            let loaded: &mut BtfTracePoint = loaded.try_into().map_err(|error| words(&error))?;
+            let id = loaded.attach().map_err(|error| words(&error))?;
+            Held::Link(loaded.take_link(id).map_err(|error| words(&error))?.into())
+        }
         Attach::FExit(_) => {
             let loaded: &mut FExit = loaded.try_into().map_err(|error| words(&error))?;
             let id = loaded.attach().map_err(|error| words(&error))?;
@@ -85,6 +93,7 @@ pub(super) fn unload(set: &mut Set, program: &Program) {
         // If it was not loaded, there is nothing to undo.
         let _ = match loaded {
             aya::programs::Program::RawTracePoint(loaded) => loaded.unload(),
+            aya::programs::Program::BtfTracePoint(loaded) => loaded.unload(),
             aya::programs::Program::FExit(loaded) => loaded.unload(),
             aya::programs::Program::KProbe(loaded) => loaded.unload(),
             aya::programs::Program::CgroupSkb(loaded) => loaded.unload(),
@@ -124,6 +133,12 @@ fn hot(kernel: &Kernel) -> Vec<Program> {
         programs.extend(rung.into_iter().flat_map(|rung| rung.programs).copied());
     }
     programs
+}
+
+/// Whether one that runs often is attached, of whichever rung.
+pub(super) fn any_hot(links: &Links) -> bool {
+    let rungs = LADDERS.iter().filter(|ladder| ladder.signal.hot()).flat_map(|ladder| ladder.rungs);
+    rungs.flat_map(|rung| rung.programs).any(|program| links.has(program.name))
 }
 
 /// Attaches the hooks that run often.

@@ -9,6 +9,8 @@ use super::Signal;
 pub(crate) enum Attach {
     /// To a raw tracepoint.
     RawTracepoint(&'static str),
+    /// To the same, with arguments whose types the verifier knows.
+    TypedTracepoint(&'static str),
     /// At the end of a kernel function; the first of these that the kernel has.
     FExit(&'static [&'static str]),
     /// As kprobe or kretprobe on a kernel function; the first of these that the kernel has.
@@ -66,6 +68,15 @@ const fn tracepoints(name: &'static str, programs: &'static [Program]) -> Rung {
     Rung { name, since: "4.17", pinnable: "5.8", programs, limits: "" }
 }
 
+/// A tracepoint that every system call of the machine passes: read by plain loads, or by helper where these are not allowed.
+const fn busy(typed: &'static str, typed_programs: &'static [Program], name: &'static str, programs: &'static [Program]) -> [Rung; 2] {
+    [Rung { name: typed, since: "5.11", pinnable: "5.11", programs: typed_programs, limits: "" }, tracepoints(name, programs)]
+}
+
+const fn typed(name: &'static str, tracepoint: &'static str) -> Program {
+    Program { name, attach: Attach::TypedTracepoint(tracepoint) }
+}
+
 const OPEN: &[&str] = &["do_filp_open", "do_file_open"];
 const OPEN_ROOT: &[&str] = &["do_file_open_root"];
 const CAPABLE: &[&str] = &["cap_capable"];
@@ -98,14 +109,14 @@ pub(crate) const LADDERS: &[Ladder] = &[
         gives: "system calls entered",
         required: true,
         cost: "system calls, and so seccomp profiles",
-        rungs: &[tracepoints("sys_enter", &[raw("sys_enter")])],
+        rungs: &busy("tp_btf/sys_enter", &[typed("sys_enter_typed", "sys_enter")], "raw_tp/sys_enter", &[raw("sys_enter")]),
     },
     Ladder {
         signal: Signal::SyscallEnds,
         gives: "system calls refused by seccomp, sockets bound and listening",
         required: true,
         cost: "refused system calls and listening ports",
-        rungs: &[tracepoints("sys_exit", &[raw("sys_exit")])],
+        rungs: &busy("tp_btf/sys_exit", &[typed("sys_exit_typed", "sys_exit")], "raw_tp/sys_exit", &[raw("sys_exit")]),
     },
     Ladder {
         signal: Signal::Opens,

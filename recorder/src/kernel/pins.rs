@@ -13,7 +13,7 @@ use std::{
 
 use aya::{
     maps::{Map, MapData},
-    programs::{CgroupSkb, CgroupSkbAttachType, FExit, KProbe, ProbeKind, Program, ProgramError, RawTracePoint},
+    programs::{BtfTracePoint, CgroupSkb, CgroupSkbAttachType, FExit, KProbe, ProbeKind, Program, ProgramError, RawTracePoint},
 };
 
 use super::{
@@ -130,6 +130,7 @@ fn map(path: &Path) -> Result<Map, String> {
 fn program(path: &Path, name: &str, attach: Attach) -> Result<Program, ProgramError> {
     Ok(match attach {
         Attach::RawTracepoint(_) => Program::RawTracePoint(RawTracePoint::from_pin(path)?),
+        Attach::TypedTracepoint(_) => Program::BtfTracePoint(BtfTracePoint::from_pin(path)?),
         Attach::FExit(_) => Program::FExit(FExit::from_pin(path)?),
         Attach::KProbe(_) => {
             let kind = if name.ends_with("_return") { ProbeKind::Return } else { ProbeKind::Entry };
