@@ -12,7 +12,12 @@ use runtimemap_recorder_ebpf::{
     record::{NAME_BYTES, Open, PATH_BYTES, kind},
 };
 
-use super::{emit, identity, identity::Who, read::read, walk};
+use super::{
+    emit, identity,
+    identity::Who,
+    read::{Helper, Memory, read},
+    walk,
+};
 
 /// Places in SCRATCH: a hook may interrupt another of a different family, never itself.
 pub const SYS_EXIT: u32 = 0;
@@ -117,17 +122,17 @@ fn returned<C: EbpfContext>(ctx: &C, request: u64, file: u64, place: u32) -> Opt
     if flags & FMODE_EXEC != 0 {
         return None;
     }
-    opened(ctx, &who, file, flags, place)
+    opened::<Helper, _>(ctx, &who, file, flags, place)
 }
 
 /// A file was opened with the flags asked for.
 #[inline(always)]
-pub fn opened<C: EbpfContext>(ctx: &C, who: &Who, file: u64, flags: u32, place: u32) -> Option<()> {
+pub fn opened<M: Memory, C: EbpfContext>(ctx: &C, who: &Who, file: u64, flags: u32, place: u32) -> Option<()> {
     let scratch = OPEN_SCRATCH.get_ptr_mut(place)?;
     let path = file + u64::from(offset!(file_path));
     // SAFETY: parts of a map value.
     let (record, bytes, room) = unsafe { (&raw mut (*scratch).record, (&raw mut (*scratch).bytes).cast::<u8>(), &raw mut (*scratch).room) };
-    let (hash, marks) = match walk::hash(path, room) {
+    let (hash, marks) = match walk::hash::<M>(path, room) {
         Ok(found) => found,
         Err(error) => {
             emit::lost(who.container, walk::cause(error));

@@ -15,7 +15,7 @@ use super::{
     emit, identity,
     identity::Who,
     maps::{STATES, TASKS},
-    read::{current, read},
+    read::{Helper, current, read},
     walk,
 };
 
@@ -85,7 +85,7 @@ fn started(ctx: &RawTracePointContext, who: Who) -> Result<(), i64> {
     keep!(steps.who = who);
     let binprm: u64 = ctx.arg(2);
     let file_path = read::<u64>(binprm, offset!(bprm_file))? + u64::from(offset!(file_path));
-    let (hash, marks) = walk::hash(file_path, room)?;
+    let (hash, marks) = walk::hash::<Helper>(file_path, room)?;
     keep!(steps.hash = hash);
     keep!(steps.marks = u64::from(marks));
     let mut who = kept!(steps.who);

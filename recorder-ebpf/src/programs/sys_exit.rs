@@ -60,14 +60,14 @@ fn left<M: Memory, C: EbpfContext>(ctx: &C, regs: u64, result: u64) -> Option<()
     if who.origin == origin::RUNTIME {
         return None;
     }
-    let descriptor = if action >= call::LISTEN { argument(regs, table, 0)? } else { result as u64 };
-    let file = file_of(task, descriptor)?;
+    let descriptor = if action >= call::LISTEN { argument::<M>(regs, table, 0)? } else { result as u64 };
+    let file = file_of::<M>(task, descriptor)?;
     match action {
         call::LISTEN => listening(ctx, &who, file, false),
         // Port 0 leaves the choice to the kernel: whoever asks so is a client.
-        call::BIND if read_user::<u16>(argument(regs, table, 1)? + SOCKADDR_PORT) == Some(0) => None,
+        call::BIND if read_user::<u16>(argument::<M>(regs, table, 1)? + SOCKADDR_PORT) == Some(0) => None,
         call::BIND => listening(ctx, &who, file, true),
-        _ => open::opened(ctx, &who, file, requested_flags(regs, table, action)?, open::SYS_EXIT),
+        _ => open::opened::<M, _>(ctx, &who, file, requested_flags::<M>(regs, table, action)?, open::SYS_EXIT),
     }
 }
 
@@ -88,7 +88,7 @@ fn failed_under_filter<M: Memory>(number: u32, table: u32) -> Option<()> {
 }
 
 #[inline(always)]
-fn argument(regs: u64, table: u32, index: u32) -> Option<u64> {
+fn argument<M: Memory>(regs: u64, table: u32, index: u32) -> Option<u64> {
     let native = table == abi::NATIVE;
     let offset = match index {
         0 if native => offset!(regs_native_0),
@@ -98,16 +98,16 @@ fn argument(regs: u64, table: u32, index: u32) -> Option<u64> {
         1 => offset!(regs_compat_1),
         _ => offset!(regs_compat_2),
     };
-    read(regs, offset).ok()
+    M::read(regs, offset).ok()
 }
 
 #[inline(always)]
-fn requested_flags(regs: u64, table: u32, action: u8) -> Option<u32> {
+fn requested_flags<M: Memory>(regs: u64, table: u32, action: u8) -> Option<u32> {
     match action {
-        call::OPEN_FLAGS_1 => argument(regs, table, 1).map(|flags| flags as u32),
-        call::OPEN_FLAGS_2 => argument(regs, table, 2).map(|flags| flags as u32),
+        call::OPEN_FLAGS_1 => argument::<M>(regs, table, 1).map(|flags| flags as u32),
+        call::OPEN_FLAGS_2 => argument::<M>(regs, table, 2).map(|flags| flags as u32),
         call::OPEN_CREAT => Some(O_WRONLY_CREAT_TRUNC),
-        _ => read_user::<u64>(argument(regs, table, 2)?).map(|flags| flags as u32),
+        _ => read_user::<u64>(argument::<M>(regs, table, 2)?).map(|flags| flags as u32),
     }
 }
 
@@ -122,13 +122,13 @@ fn read_user<T: Copy + Default>(pointer: u64) -> Option<T> {
 
 /// `struct file` behind a descriptor of the current task.
 #[inline(always)]
-fn file_of(task: u64, descriptor: u64) -> Option<u64> {
+fn file_of<M: Memory>(task: u64, descriptor: u64) -> Option<u64> {
     if descriptor > 1 << 30 {
         return None;
     }
-    let files: u64 = read(task, offset!(task_files)).ok()?;
-    let table: u64 = read(files, offset!(files_fdt)).ok()?;
-    let array: u64 = read(table, offset!(fdtable_fd)).ok()?;
+    let files: u64 = M::read(task, offset!(task_files)).ok()?;
+    let table: u64 = M::read(files, offset!(files_fdt)).ok()?;
+    let array: u64 = M::read(table, offset!(fdtable_fd)).ok()?;
     let file: u64 = read(array + descriptor * 8, 0).ok()?;
     (file != 0).then_some(file)
 }

@@ -11,7 +11,7 @@ use runtimemap_recorder_ebpf::{
 
 use super::{
     emit::mix,
-    read::{current, read},
+    read::{Memory, read, read_pair},
 };
 
 /// Names and mounts that one path may cross.
@@ -41,35 +41,40 @@ enum Step {
 
 struct Cursor {
     mount: u64,
+    /// Of that mount.
+    root: u64,
     dentry: u64,
     parent: u64,
+    /// Hash and length of the present dentry's name, as the kernel keeps them.
+    name: u64,
 }
 
 impl Cursor {
     #[inline(always)]
     fn at(path: u64) -> Result<Self, i64> {
-        Ok(Self { mount: read(path, offset!(path_mnt))?, dentry: read(path, offset!(path_dentry))?, parent: 0 })
+        let [mount, dentry] = read_pair(path, offset!(path_mnt), offset!(path_dentry))?;
+        Ok(Self { mount, root: read(mount, offset!(vfsmount_root))?, dentry, parent: 0, name: 0 })
     }
 
     /// Looks at the present dentry; steps over a mount point.
     #[inline(always)]
     fn look(&mut self) -> Result<Step, i64> {
-        let root: u64 = read(self.mount, offset!(vfsmount_root))?;
-        self.parent = read(self.dentry, offset!(dentry_parent))?;
-        if self.dentry != root {
+        if self.dentry != self.root {
+            [self.parent, self.name] = read_pair(self.dentry, offset!(dentry_parent), offset!(dentry_name))?;
             if self.dentry == self.parent {
                 // A file that no directory holds (memfd, pipe, namespace) is its own parent: one name, and then the end.
-                self.parent = root;
+                self.parent = self.root;
             }
             return Ok(Step::Name);
         }
         let mount = self.mount - u64::from(offset!(mount_mnt));
-        let above: u64 = read(mount, offset!(mount_parent))?;
+        let [above, mountpoint] = read_pair(mount, offset!(mount_parent), offset!(mount_mountpoint))?;
         if above == mount {
             return Ok(Step::End);
         }
-        self.dentry = read(mount, offset!(mount_mountpoint))?;
+        self.dentry = mountpoint;
         self.mount = above + u64::from(offset!(mount_mnt));
+        self.root = read(self.mount, offset!(vfsmount_root))?;
         Ok(Step::Mount)
     }
 }
@@ -105,7 +110,7 @@ impl Room {
 /// The kernel's own hash of a name is salted with the directory but has 32 bits: enough for directories, since the names below
 /// are salted again, and not for the 100,000 files of one. So the last name is hashed whole.
 #[inline(always)]
-pub fn hash(path: u64, room: *mut Room) -> Result<(u64, u32), i64> {
+pub fn hash<M: Memory>(path: u64, room: *mut Room) -> Result<(u64, u32), i64> {
     let cell = Room::cell(room);
     let leaf: u64 = read(path, offset!(path_dentry))?;
     let text: u64 = read(leaf, offset!(dentry_name_text))?;
@@ -121,14 +126,13 @@ pub fn hash(path: u64, room: *mut Room) -> Result<(u64, u32), i64> {
     let hash = forgotten(cell, hash);
 
     let mut marks = 0;
-    let proxy: u64 = read(current(), offset!(task_nsproxy))?;
-    let mine: u64 = read(proxy, offset!(nsproxy_mnt_ns))?;
+    let proxy: u64 = M::read(M::current(), offset!(task_nsproxy))?;
+    let mine: u64 = M::read(proxy, offset!(nsproxy_mnt_ns))?;
     let its: u64 = read(top, offset!(mount_ns))?;
     if its != mine {
         marks |= path::FOREIGN;
     }
-    let pprev: u64 = read(leaf, offset!(dentry_pprev))?;
-    let parent: u64 = read(leaf, offset!(dentry_parent))?;
+    let [pprev, parent] = read_pair(leaf, offset!(dentry_pprev), offset!(dentry_parent))?;
     if pprev == 0 && parent != leaf {
         marks |= path::DELETED;
     }
@@ -144,8 +148,7 @@ fn hash_names(path: u64, mut hash: u64) -> Result<(u64, u64), i64> {
             Step::Mount => continue,
             Step::End => return Ok((hash, cursor.mount - u64::from(offset!(mount_mnt)))),
             Step::Name => {
-                let hash_and_length: u64 = read(cursor.dentry, offset!(dentry_name))?;
-                hash = mix(hash, hash_and_length);
+                hash = mix(hash, cursor.name);
                 cursor.dentry = cursor.parent;
             }
         }
