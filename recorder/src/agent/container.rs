@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     path::PathBuf,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -23,6 +23,14 @@ use crate::{
 
 /// Names a container: UID of its pod and its own id.
 pub(super) type Key = (String, String);
+
+/// Longest pause between two times that a container's name is asked for.
+const ASKED: Duration = Duration::from_secs(60);
+
+/// Whether to ask again, after having asked for so long, and so long ago.
+fn due(asked: Duration, ago: Duration) -> bool {
+    ago >= (asked / 4).min(ASKED)
+}
 
 /// A container that is, or was, on this node.
 #[derive(Debug)]
@@ -43,6 +51,8 @@ pub(super) struct Container {
     pub(super) changed: bool,
     /// When it was found.
     pub(super) found: Instant,
+    /// When its name was asked for last.
+    pub(super) asked: Instant,
     /// Until when its facts have to wait.
     pub(super) not_before: Option<Instant>,
     /// Its letters, as they are written down.
@@ -80,6 +90,7 @@ impl Container {
                 mailbox::restore(to, letter);
             }
         }
+        let now = Instant::now();
         Self {
             kept,
             slot,
@@ -88,11 +99,22 @@ impl Container {
             after,
             dirty: true,
             changed: true,
-            found: Instant::now(),
+            found: now,
+            asked: now,
             not_before: None,
             letters,
             repeated: None,
         }
+    }
+
+    /// Whether it is time to ask for its name: the longer in vain, the less often.
+    pub(super) fn asks(&mut self) -> bool {
+        let now = Instant::now();
+        let due = due(self.asked.duration_since(self.found), now.duration_since(self.asked));
+        if due {
+            self.asked = now;
+        }
+        due
     }
 
     /// Adds a fact.

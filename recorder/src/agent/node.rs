@@ -72,6 +72,8 @@ pub(super) struct Node {
     /// Pods of which nobody wants to hear.
     ignored: BTreeSet<String>,
     containers: BTreeMap<Key, Container>,
+    /// Cgroups of containers that cannot be recorded, with why.
+    untracked: BTreeMap<PathBuf, String>,
     slots: HashMap<Slot, Key>,
     redirects: Redirects,
     /// Facts of slots whose container is not known yet.
@@ -125,6 +127,7 @@ impl Node {
             pods: BTreeMap::new(),
             ignored: BTreeSet::new(),
             containers: BTreeMap::new(),
+            untracked: BTreeMap::new(),
             slots: HashMap::new(),
             redirects: Redirects::default(),
             orphans: HashMap::new(),
@@ -246,6 +249,7 @@ impl Node {
             let count = self.containers.values().filter(|container| container.kept.state == state && !container.kept.closed).count();
             self.metrics.containers(name, count);
         }
+        self.metrics.containers("untracked", self.untracked.len());
         self.metrics.containers("ended", self.containers.values().filter(|container| container.kept.closed).count());
         self.metrics.hooks(self.kernel.attached().len(), self.kernel.hot());
         self.metrics.store(self.store.size(), self.store.trouble().is_none());

@@ -89,6 +89,15 @@ fn the_end_is_told_once_and_losses_are_totals_since_it_was_found() {
 }
 
 #[test]
+fn a_name_is_asked_for_at_once_and_ever_less_often() {
+    assert!(container().asks());
+    let due = |asked, ago| due(Duration::from_secs(asked), Duration::from_secs(ago));
+    assert!(due(0, 0) && !due(40, 9) && due(40, 10));
+    // However long it was in vain.
+    assert!(due(100_000, 60) && !due(100_000, 59));
+}
+
+#[test]
 fn r19_a_counter_that_begins_anew_adds_to_what_was_lost_before() {
     let mut container = container();
     container.begin_losses(vec![(LossCause::Undecodable, 0), (LossCause::Throttled, 3)]);

@@ -69,6 +69,7 @@ impl Node {
             self.pods.insert(uid, directory);
         }
         self.pods.retain(|_, directory| directory.is_dir());
+        self.untracked.retain(|directory, _| directory.is_dir());
         let unknown = self.unknown();
         if !unknown.is_empty() {
             // A cgroup shows after the kernel's record of it: what is still not known once these are read is older.
@@ -215,7 +216,20 @@ impl Node {
         // The hooks come first: what is done between them and the snapshot is in both.
         let tracked =
             self.heat().map_err(|error| error.to_string()).and_then(|()| self.kernel.track(&target).map_err(|error| error.to_string()));
-        tracked.map_err(|error| say(&error)).ok()
+        match tracked {
+            Ok(slot) => {
+                self.untracked.remove(directory);
+                Some(slot)
+            }
+            Err(why) => {
+                // It is tried again with every look, and told of once.
+                if self.untracked.get(directory) != Some(&why) {
+                    say(&format!("{}: {why}", directory.display()));
+                    self.untracked.insert(directory.to_owned(), why);
+                }
+                None
+            }
+        }
     }
 
     /// Adds what can still be read of a container that already runs.
@@ -283,7 +297,7 @@ impl Node {
             if container.kept.state == State::Ignored {
                 continue;
             }
-            if container.kept.called.is_none() && !container.kept.closed {
+            if container.kept.called.is_none() && !container.kept.closed && container.asks() {
                 let pod = container.kept.directory.parent().map(processes).unwrap_or_default();
                 container.kept.called = bundle::find(&key.1, &pod);
                 container.changed |= container.kept.called.is_some();
