@@ -27,6 +27,8 @@ use program::{Prepared, Program};
 
 /// Problems of one profile that are printed.
 const PROBLEMS: usize = 12;
+/// How often a program runs at most whose recording cannot be compared.
+const TRIES: usize = 5;
 /// Names, by commas, what tests are to do without.
 const WITHOUT: &str = "RUNTIMEMAP_TEST_WITHOUT";
 /// Programs that this machine has not, in [`WITHOUT`].
@@ -95,13 +97,21 @@ fn truth() -> Result<bool> {
 /// Prepares, runs and compares one program. Gives the reason if it was left out.
 fn one(program: &Program, recorder: &std::path::Path, may_lack: bool, scores: &mut Vec<Score>) -> Result<Option<String>> {
     let began = Instant::now();
-    let folder = program::folder()?;
-    let done = match (program.prepare)(folder.path())? {
-        Prepared::Run(run) => run::record(program.name, run, folder.path(), recorder)?,
-        Prepared::Done(done) => *done,
-        Prepared::NotHere(reason) => return Ok(Some(reason)),
-        Prepared::Missing(reason) if may_lack => return Ok(Some(reason)),
-        Prepared::Missing(reason) => bail!("{reason}: 'make setup' sees to it, and {WITHOUT}={LACKING} leaves such programs out"),
+    let mut tries = 0;
+    let done = loop {
+        let folder = program::folder()?;
+        let done = match (program.prepare)(folder.path())? {
+            Prepared::Run(run) => run::record(program.name, run, folder.path(), recorder)?,
+            Prepared::Done(done) => *done,
+            Prepared::NotHere(reason) => return Ok(Some(reason)),
+            Prepared::Missing(reason) if may_lack => return Ok(Some(reason)),
+            Prepared::Missing(reason) => bail!("{reason}: 'make setup' sees to it, and {WITHOUT}={LACKING} leaves such programs out"),
+        };
+        tries += 1;
+        if !done.skipped || tries == TRIES {
+            break done;
+        }
+        println!("    {}: once more", done.problems.join("; "));
     };
     let mut perfect = true;
     for column in &done.columns {

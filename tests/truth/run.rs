@@ -35,6 +35,9 @@ pub(crate) struct Done {
     pub notes: Vec<String>,
     /// What is wrong with the profile, collapsed.
     pub problems: Vec<String>,
+    /// The kernel skipped programs of the recorder, and says so: there is nothing to compare with. Kernels that interrupt a program for another
+    /// process do that, when that process comes to the same program on the same processor.
+    pub skipped: bool,
 }
 
 /// A process that dies with the run, whatever comes.
@@ -90,7 +93,8 @@ pub(crate) fn record(name: &str, mut run: Run, folder: &Path, recorder: &Path) -
     if profile.losses.is_empty() == run.loses {
         problems.push(format!("lost: {:?}", profile.losses));
     }
-    Ok(Done { witness, recorded, exceptions: run.exceptions, columns: run.columns, notes, problems })
+    let skipped = !profile.losses.is_empty() && profile.losses.iter().all(|loss| loss.ends_with("Missed"));
+    Ok(Done { witness, recorded, exceptions: run.exceptions, columns: run.columns, notes, problems, skipped })
 }
 
 fn start(run: &Run, folder: &Path, recorder: &Path, facts: &Path, output: &Path) -> Result<Child> {

@@ -63,6 +63,7 @@ fn thousand(folder: &Path) -> Result<Prepared> {
         columns: vec![Column::Syscalls],
         notes: Vec::new(),
         problems: Vec::new(),
+        skipped: false,
     })))
 }
 
