@@ -30,7 +30,9 @@ async fn o5_a_settled_cluster_writes_nothing_but_leases_and_has_no_hot_hook_atta
     let attached = tracepoints();
     assert!(HOT.iter().all(|hot| attached.iter().any(|name| name == hot)), "{attached:?}");
     let phases = || kubectl(&["get", "applicationprofiles", "-A", "-o", "jsonpath={.items[*].status.phase}"], "");
+    let began = Timestamp::now();
     wait_until("everything learned", || phases().split(' ').all(|phase| phase == "Complete").then_some(())).await;
+    let learned = Timestamp::now();
     wait_until("hot hooks detached", || (!tracepoints().iter().any(|name| HOT.contains(&name.as_str()))).then_some(())).await;
     // What ended before is still told of: the time begins after that.
     let detached = Timestamp::now();
@@ -41,10 +43,15 @@ async fn o5_a_settled_cluster_writes_nothing_but_leases_and_has_no_hot_hook_atta
     })
     .await;
     assert!(leases > 0, "the lease was never renewed");
+    let before: Vec<String> = writes(&bed.audit(), detached).into_iter().filter(|line| !line.starts_with("leases ")).collect();
     eprintln!(
-        "FIGURE settled for {} s: {leases} writes of the lease, none of anything else; tracepoints left: {:?}",
+        "FIGURE settled for {} s: {leases} writes of the lease, none of anything else; tracepoints left: {:?}; everything was learned after {} s, \
+         hooks detached {} s later, and written in the {} s after that: {before:?}",
         QUIET.as_secs(),
-        tracepoints()
+        tracepoints(),
+        learned.duration_since(began).as_secs(),
+        detached.duration_since(learned).as_secs(),
+        (Timestamp::now().duration_since(detached) - QUIET).as_secs(),
     );
     assert!(!tracepoints().iter().any(|name| HOT.contains(&name.as_str())));
 }
@@ -56,7 +63,8 @@ fn writes(audit: &str, since: Timestamp) -> Vec<String> {
         let account = event["user"]["username"].as_str()?;
         let reads = ["get", "list", "watch"].contains(&event["verb"].as_str()?);
         let counts = account.starts_with(&format!("system:serviceaccount:{SYSTEM}:")) && !reads && time(&event)? >= since;
-        counts.then(|| format!("{} by {account}", event["objectRef"]["resource"].as_str().unwrap_or_default()))
+        let object = &event["objectRef"];
+        counts.then(|| format!("{} {} by {account}", object["resource"].as_str().unwrap_or_default(), object["name"]))
     };
     audit.lines().filter_map(of).collect()
 }
