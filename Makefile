@@ -27,8 +27,8 @@ export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
 TESTS := tests/setup/test.sh
-# The parts of `make test`, in the order in which they run. Each is a target of its own.
-PARTS := format lint scripts deny unit judge docs ebpf kernel plugin e2e enforce truth replay kernels
+# The parts of `make test`, in the order in which they run. Each is a target of its own. A cluster mostly waits, virtual machines only compute.
+PARTS := format lint scripts deny unit judge docs ebpf kernel plugin kernels+e2e enforce truth replay
 # Integration tests of the part `unit`: all but the recorder's, which need this kernel, those named plugin*, which need kubectl,
 # those that make containers with runc or ask the judge, and what README shows.
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds policy kubectl-runtimemap,$(name)/tests/*.rs))))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     addresses::neighbors,
-    pitfalls::{neighborhood, port, world},
+    pitfalls::{neighborhood, port, workload, world},
 };
 
 /// Of Cilium's definition, what a structural schema checks; patterns are not.
@@ -96,9 +96,30 @@ fn n5_what_has_a_name_is_allowed_by_its_name_and_dns_goes_through_the_proxy() {
 }
 
 #[test]
+fn n5_nothing_but_dns_goes_through_the_proxy() {
+    let named = Neighbor { dns_names: vec!["api.example.com.".into()], ..world("203.0.113.7", vec![port(Protocol::TCP, 443)]) };
+    let (database, resolver) =
+        (workload("db", "shop", vec![port(Protocol::TCP, 5432)]), workload("mdns", "shop", vec![port(Protocol::UDP, 5353)]));
+    let (spec, _) = spec(Vec::new(), vec![named, database, resolver]);
+    let rules = |number: &str| {
+        let lists = spec["egress"].as_array().unwrap().iter().flat_map(|rule| rule["toPorts"].as_array().unwrap());
+        lists.filter(|list| list["ports"][0]["port"] == number).map(|list| list.get("rules").cloned()).collect::<Vec<_>>()
+    };
+    assert_eq!(rules("5432"), [None]);
+    assert_eq!(rules("5353"), [Some(json!({"dns": [{"matchPattern": "*"}]}))]);
+}
+
+#[test]
 fn n8_the_api_server_is_an_entity() {
     let (spec, _) = spec(Vec::new(), vec![class(PeerClass::KubeAPI, "192.0.2.10", vec![port(Protocol::TCP, 6443)])]);
     assert_eq!(spec["egress"][0], json!({"toEntities": ["kube-apiserver"], "toPorts": [{"ports": [{"port": "6443", "protocol": "TCP"}]}]}));
+}
+
+#[test]
+fn a_node_is_an_entity_wherever_it_is() {
+    let (spec, _) = spec(Vec::new(), vec![class(PeerClass::Node, "192.0.2.3", vec![port(Protocol::TCP, 10250)])]);
+    let ports = json!([{"ports": [{"port": "10250", "protocol": "TCP"}]}]);
+    assert_eq!(spec["egress"][0], json!({"toEntities": ["host", "remote-node"], "toPorts": ports}));
 }
 
 #[test]

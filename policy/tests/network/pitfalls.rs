@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::{
     api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort},
-    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+    apimachinery::pkg::{
+        apis::meta::v1::{LabelSelector, LabelSelectorRequirement},
+        util::intstr::IntOrString,
+    },
 };
 use runtimemap_crds::{
     ContainerNeighborhood, Neighbor, NeighborPort, NetworkNeighborhood, NetworkNeighborhoodSpec, Origin, Outcome, Peer, PeerClass,
@@ -74,6 +77,20 @@ fn n3_labels_of_one_rollout_are_in_no_selector() {
 }
 
 #[test]
+fn n3_nor_are_expressions_over_them() {
+    let exists = |key: &str| LabelSelectorRequirement { key: key.to_owned(), operator: "Exists".to_owned(), values: None };
+    let made = |keys: &[&str]| {
+        let mut object = neighborhood(vec![world("192.0.2.1", vec![port(Protocol::TCP, 80)])], Vec::new());
+        object.spec.pod_selector =
+            LabelSelector { match_expressions: Some(keys.iter().map(|key| exists(key)).collect()), ..selector("app", "web") };
+        generate(&object, &Options::default()).policy.spec.unwrap().pod_selector.unwrap()
+    };
+    let kept = LabelSelector { match_expressions: Some(vec![exists("tier")]), ..selector("app", "web") };
+    assert_eq!(made(&["tier", "controller-revision-hash"]), kept);
+    assert_eq!(made(&["controller-revision-hash"]), selector("app", "web"));
+}
+
+#[test]
 fn n4_a_peer_without_a_stable_label_is_a_note_and_no_rule() {
     let peer = Peer {
         class: PeerClass::Workload,
@@ -130,7 +147,7 @@ fn loopback_and_multicast_need_no_rule() {
     }
 }
 
-fn workload(name: &str, namespace: &str, ports: Vec<NeighborPort>) -> Neighbor {
+pub(crate) fn workload(name: &str, namespace: &str, ports: Vec<NeighborPort>) -> Neighbor {
     let peer =
         Peer { class: PeerClass::Workload, namespace: namespace.into(), kind: "Deployment".into(), name: name.into(), ..Peer::default() };
     Neighbor { type_: PeerType::Internal, peer, pod_selector: Some(selector("app", name)), ports, ..Neighbor::default() }
