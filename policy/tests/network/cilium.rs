@@ -116,10 +116,14 @@ fn n8_the_api_server_is_an_entity() {
 }
 
 #[test]
-fn a_node_is_an_entity_wherever_it_is() {
-    let (spec, _) = spec(Vec::new(), vec![class(PeerClass::Node, "192.0.2.3", vec![port(Protocol::TCP, 10250)])]);
-    let ports = json!([{"ports": [{"port": "10250", "protocol": "TCP"}]}]);
-    assert_eq!(spec["egress"][0], json!({"toEntities": ["host", "remote-node"], "toPorts": ports}));
+fn n9_kubelets_are_an_entity() {
+    let mut object = neighborhood(Vec::new(), Vec::new());
+    object.spec.containers[0].listens = vec![port(Protocol::TCP, 8080)];
+    let generated = generate(&object, &Options { kubelets: vec!["192.0.2.1".parse().unwrap()], ..Options::default() });
+    let dialect = cilium(&generated.policy, &generated.status.rules);
+    assert_eq!(check(&dialect.policy), Vec::<String>::new());
+    let ports = json!([{"ports": [{"port": "8080", "protocol": "TCP"}]}]);
+    assert_eq!(dialect.policy["spec"]["ingress"], json!([{"fromEntities": ["host", "remote-node"], "toPorts": ports}]));
 }
 
 #[test]
