@@ -86,6 +86,28 @@ fn addresses_stay_addresses_and_what_cannot_be_judged_is_listed() {
 }
 
 #[test]
+fn a_peer_without_a_namespace_is_where_its_selector_says_or_beside_the_workload() {
+    let peer = |class, name: &str| Peer { class, kind: "Deployment".into(), name: name.into(), ..Peer::default() };
+    let plain = neighbor(peer(PeerClass::Workload, "api"), 8080);
+    let elsewhere = Neighbor {
+        pod_selector: Some(labels(json!({"app": "db"}))),
+        namespace_selector: Some(labels(json!({"kubernetes.io/metadata.name": "data"}))),
+        ..neighbor(peer(PeerClass::Workload, "db"), 5432)
+    };
+    let own_dns = Neighbor { pod_selector: Some(labels(json!({"app": "dns"}))), ..neighbor(peer(PeerClass::ClusterDNS, "dns"), 53) };
+    let any_dns = neighbor(Peer { class: PeerClass::ClusterDNS, ..Peer::default() }, 53);
+    let objects = [neighborhood("web", Vec::new(), vec![plain, elsewhere, own_dns, any_dns])];
+    let recorded = flows(&objects, Cluster::default());
+    let pod = |end: End| match end {
+        End::Pod(id) => &recorded.cluster.pods[id.0],
+        End::Address(_) => panic!("an address"),
+    };
+    let namespaces: Vec<&str> = recorded.flows.iter().map(|one| pod(one.flow.to).namespace.as_str()).collect();
+    assert_eq!(namespaces, ["shop", "data", "shop", "kube-system"]);
+    assert!(!pod(recorded.flows[0].flow.to).labels.contains_key("k8s-app"), "it is no DNS");
+}
+
+#[test]
 fn dns_is_its_pods_and_nodelocals_address() {
     let dns = |addresses: &[&str]| Neighbor {
         ip_addresses: addresses.iter().map(|address| (*address).to_owned()).collect(),
