@@ -1,6 +1,6 @@
 //! What the recorder costs whom it observes, beside others who observe, and what it needs itself. `make bench`, or
 //! `cargo bench -p runtimemap-recorder --bench cost -- getppid nginx` for some of the loads; `agent` is the recorder's own need.
-//! ROUNDS=n instead of 10; OBSERVERS="bare, empty program, strace -f" for some of them. docs/performance.md says what is measured and how to read it.
+//! ROUNDS=n instead of 10; OBSERVERS="bare, empty program, strace -f" for some of them; AVOID=tp_btf for an agent that does without a hook. docs/performance.md says what is measured and how to read it.
 //!
 //! Needs root, BTF, gcc, bpftool, bpftrace, strace, and nginx, redis and PostgreSQL with their clients. It sees to it that nobody else
 //! observes system calls while nothing should, but not that the machine has nothing else to do.
