@@ -7,6 +7,7 @@ mod btf;
 mod decode;
 mod dns;
 mod hooks;
+mod interrupts;
 mod links;
 mod load;
 mod output;

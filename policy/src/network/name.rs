@@ -48,7 +48,15 @@ mod tests {
     #[test]
     fn a_name_that_is_valid_stays_as_it_is() {
         assert_eq!(of_policy("deployment-web"), "runtimemap-deployment-web");
+        assert_eq!(of_policy("cronjob-v1.2"), "runtimemap-cronjob-v1.2");
+        assert_eq!(as_volume("cache-1"), "cache-1");
         assert_eq!(as_label("My_app.v1"), "My_app.v1");
+    }
+
+    #[test]
+    fn a_volume_has_neither_capitals_nor_dots() {
+        let name = as_volume("My_cache.d");
+        assert!(name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-'), "{name}");
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl<'a> Rules<'a> {
         let alike = alike.into_iter().map(|(key, group)| (key.direction, format!("{key:?}"), group));
         let mut rules: Vec<order::Placed> =
             pods.chain(alike).map(|(direction, id, group)| order::Placed::new(direction, id, group, namespace)).collect();
-        rules.sort();
+        rules.sort_by(|one, other| one.key().cmp(&other.key()));
         fit::finish(rules)
     }
 }

@@ -105,6 +105,19 @@ fn a_peer_without_a_namespace_is_where_its_selector_says_or_beside_the_workload(
     let namespaces: Vec<&str> = recorded.flows.iter().map(|one| pod(one.flow.to).namespace.as_str()).collect();
     assert_eq!(namespaces, ["shop", "data", "shop", "kube-system"]);
     assert!(!pod(recorded.flows[0].flow.to).labels.contains_key("k8s-app"), "it is no DNS");
+    let made: Vec<(&str, bool)> = recorded.cluster.namespaces.iter().map(|one| (one.name.as_str(), one.labels.is_empty())).collect();
+    assert_eq!(made, [("shop", true), ("data", false), ("kube-system", true)], "each once, with the labels that it is known by");
+}
+
+#[test]
+fn a_pod_that_was_made_up_is_one_that_its_expressions_select() {
+    let expressions =
+        json!({"matchExpressions": [{"key": "app", "operator": "In", "values": ["api"]}, {"key": "tier", "operator": "Exists"}]});
+    let api = Neighbor { pod_selector: Some(serde_json::from_value(expressions).unwrap()), ..deployment("api", 8080) };
+    let objects = [neighborhood("web", Vec::new(), vec![api])];
+    let recorded = flows(&objects, Cluster::default());
+    let generated = network::generate(&objects[0], &network::Options::default()).policy;
+    assert!(recorded.judge(&[generated]).unwrap()[0].verdict.is_allowed());
 }
 
 #[test]

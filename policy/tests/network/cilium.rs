@@ -1,5 +1,6 @@
 //! CiliumNetworkPolicies: what they say more than a NetworkPolicy, and that Cilium's own definition takes them.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use proptest::prelude::*;
 use runtimemap_crds::{Neighbor, Peer, PeerClass, Protocol};
 use runtimemap_policy::network::{Options, cilium, generate};
@@ -93,6 +94,32 @@ fn n5_what_has_a_name_is_allowed_by_its_name_and_dns_goes_through_the_proxy() {
     assert!(notes.iter().any(|note| note.starts_with("api.example.com by name")) && notes.len() == 1);
     let (_, notes) = self::spec(Vec::new(), vec![named]);
     assert!(notes.iter().any(|note| note.starts_with("no rule allows DNS")));
+}
+
+#[test]
+fn n5_what_is_no_name_for_cilium_stays_an_address() {
+    let named = |name: &str| Neighbor { dns_names: vec![name.to_owned()], ..world("203.0.113.7", vec![port(Protocol::TCP, 443)]) };
+    for name in ["api example.com.", ".", &format!("{}.com", "x".repeat(260))] {
+        let (spec, _) = spec(Vec::new(), vec![named(name)]);
+        assert_eq!(spec["egress"][0]["toCIDRSet"], json!([{"cidr": "203.0.113.7/32"}]), "{name}");
+    }
+}
+
+#[test]
+fn expressions_keep_their_values() {
+    let expression = |key: &str, operator: &str, values: &[&str]| LabelSelectorRequirement {
+        key: key.to_owned(),
+        operator: operator.to_owned(),
+        values: (!values.is_empty()).then(|| values.iter().map(|value| (*value).to_owned()).collect()),
+    };
+    let expressions = vec![expression("app", "In", &["db", "cache"]), expression("tier", "Exists", &[])];
+    let pod_selector = Some(LabelSelector { match_expressions: Some(expressions), match_labels: None });
+    let (spec, _) = spec(Vec::new(), vec![Neighbor { pod_selector, ..workload("db", "shop", vec![port(Protocol::TCP, 5432)]) }]);
+    let written = json!([
+        {"key": "k8s:app", "operator": "In", "values": ["db", "cache"]},
+        {"key": "k8s:tier", "operator": "Exists"},
+    ]);
+    assert_eq!(spec["egress"][0]["toEndpoints"][0]["matchExpressions"], written);
 }
 
 #[test]

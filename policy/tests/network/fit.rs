@@ -62,6 +62,15 @@ fn with_more_of_them_those_with_the_same_ports_become_one() {
 }
 
 #[test]
+fn parts_of_rules_count_like_rules() {
+    // No two of them make a range, so that each takes two rules: 202.
+    let scattered = || tcp((0..150).map(|number| 1001 + 2 * number));
+    let made = generate(&neighborhood(Vec::new(), (0..101).map(|number| host(number, scattered())).collect()), &Options::default());
+    assert_eq!(made.policy.spec.unwrap().egress.unwrap().len(), 4, "two for a hundred peers, two for one");
+    assert_eq!(says_what_is_missing(&made.status.notes), None);
+}
+
+#[test]
 fn what_does_not_fit_at_all_is_counted() {
     let (rules, evidence, notes) = egress((0..207).map(|number| world(&address(number), tcp([1000 + number]))).collect());
     assert_eq!((rules.len(), evidence), (200, 200));

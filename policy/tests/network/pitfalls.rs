@@ -91,6 +91,55 @@ fn n3_nor_are_expressions_over_them() {
 }
 
 #[test]
+fn n4_a_namespace_is_selected_by_what_it_is_known_by() {
+    let namespaces = |namespace: &str, known_by: LabelSelector| {
+        let peer = Neighbor { namespace_selector: Some(known_by), ..workload("db", namespace, vec![port(Protocol::TCP, 5432)]) };
+        let egress = generate(&neighborhood(Vec::new(), vec![peer]), &Options::default()).policy.spec.unwrap().egress.unwrap();
+        egress[0].to.as_ref().unwrap()[0].namespace_selector.clone()
+    };
+    assert_eq!(namespaces("data", selector("team", "a")), Some(selector("team", "a")));
+    assert_eq!(namespaces("", selector("team", "a")), Some(selector("team", "a")));
+    assert_eq!(namespaces("data", LabelSelector::default()), Some(selector("kubernetes.io/metadata.name", "data")));
+    assert_eq!(namespaces("shop", selector("team", "a")), None, "it is the workload's own");
+}
+
+#[test]
+fn that_addresses_change_is_said_of_the_world_alone() {
+    let said = |class| {
+        let peer = Neighbor {
+            peer: Peer { class, ..Peer::default() },
+            dns_names: vec!["a.test.".into()],
+            ..world("192.0.2.1", vec![port(Protocol::TCP, 443)])
+        };
+        let notes = generate(&neighborhood(Vec::new(), vec![peer]), &Options::default()).status.notes;
+        notes.iter().any(|note| note.contains("a prefix may be better"))
+    };
+    assert!(said(PeerClass::World) && !said(PeerClass::KubeAPI));
+}
+
+#[test]
+fn a_rule_tells_how_many_peers_it_is_for() {
+    let twin = |name: &str| Neighbor { pod_selector: Some(selector("app", "x")), ..workload(name, "shop", vec![port(Protocol::TCP, 80)]) };
+    let reasons = |neighbors: Vec<Neighbor>| -> Vec<String> {
+        let rules = generate(&neighborhood(Vec::new(), neighbors), &Options::default()).status.rules;
+        rules.into_iter().map(|rule| rule.reason).collect()
+    };
+    let both = reasons(vec![twin("x"), twin("y")]);
+    assert!(both.len() == 1 && both[0].ends_with("; with 1 more peers of the same rule"), "{both:?}");
+    assert!(!reasons(vec![twin("x")])[0].contains("more peers"));
+}
+
+#[test]
+fn each_rule_tells_of_its_own_addresses() {
+    let both =
+        Neighbor { ip_addresses: vec!["192.0.2.1".into(), "192.0.2.2".into()], ..world("192.0.2.1", vec![port(Protocol::TCP, 443)]) };
+    let one = world("192.0.2.2", vec![port(Protocol::TCP, 80)]);
+    let rules = generate(&neighborhood(Vec::new(), vec![both, one]), &Options::default()).status.rules;
+    assert_eq!(rules.len(), 2);
+    assert!(rules.iter().all(|rule| rule.reason.contains("192.0.2.1") != rule.reason.contains("192.0.2.2")), "{rules:?}");
+}
+
+#[test]
 fn n4_a_peer_without_a_stable_label_is_a_note_and_no_rule() {
     let peer = Peer {
         class: PeerClass::Workload,

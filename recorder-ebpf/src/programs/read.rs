@@ -2,7 +2,11 @@
 
 use core::mem::MaybeUninit;
 
-use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_probe_read_kernel_str};
+use aya_ebpf::{
+    EbpfContext,
+    helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_probe_read_kernel_str},
+    programs::TracePointContext,
+};
 use runtimemap_recorder_ebpf::{Settings, offsets::Offsets};
 
 #[unsafe(no_mangle)]
@@ -86,6 +90,15 @@ impl Memory for Load {
         // SAFETY: the verifier knows what is there; one that faults gives 0.
         Ok(unsafe { ((pointer + u64::from(offset)) as *const T).read_volatile() })
     }
+}
+
+/// A field of the tracepoints raw_syscalls, which have a number, and after it the arguments or the result.
+#[inline(always)]
+pub fn perf_field<const FIELD: usize>(ctx: &TracePointContext) -> u64 {
+    // What perf keeps for itself comes first.
+    const { assert!(FIELD < 2) };
+    // SAFETY: both tracepoints have two fields at least.
+    unsafe { ctx.as_ptr().cast::<u64>().add(1 + FIELD).read_volatile() }
 }
 
 /// Reads a text into words that were zero; one that does not end within them is an error.

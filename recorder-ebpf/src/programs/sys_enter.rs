@@ -2,8 +2,8 @@
 
 use aya_ebpf::{
     EbpfContext,
-    macros::{btf_tracepoint, raw_tracepoint},
-    programs::{BtfTracePointContext, RawTracePointContext},
+    macros::{btf_tracepoint, raw_tracepoint, tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext, TracePointContext},
 };
 use runtimemap_recorder_ebpf::{
     SYSCALLS, SyscallTable, abi,
@@ -13,7 +13,7 @@ use runtimemap_recorder_ebpf::{
 use super::{
     emit, identity,
     maps::SYSCALL_TABLES,
-    read::{Helper, Load, Memory},
+    read::{Helper, Load, Memory, perf_field},
     walk::masked,
 };
 
@@ -26,6 +26,12 @@ pub fn sys_enter_typed(ctx: BtfTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn sys_enter(ctx: RawTracePointContext) -> i32 {
     entered::<Helper, _>(&ctx, ctx.arg(1));
+    0
+}
+
+#[tracepoint(category = "raw_syscalls", name = "sys_enter")]
+pub fn sys_enter_perf(ctx: TracePointContext) -> u32 {
+    entered::<Load, _>(&ctx, perf_field::<0>(&ctx));
     0
 }
 

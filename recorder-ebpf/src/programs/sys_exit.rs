@@ -2,9 +2,9 @@
 
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::bpf_probe_read_user,
-    macros::{btf_tracepoint, raw_tracepoint},
-    programs::{BtfTracePointContext, RawTracePointContext},
+    helpers::generated::{bpf_get_current_task_btf, bpf_probe_read_user, bpf_task_pt_regs},
+    macros::{btf_tracepoint, raw_tracepoint, tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext, TracePointContext},
 };
 use runtimemap_recorder_ebpf::{SYSCALLS, abi, call, origin, record::kind};
 
@@ -13,7 +13,7 @@ use super::{
     identity::Who,
     maps::CALLS,
     open,
-    read::{Helper, Load, Memory, read},
+    read::{Helper, Load, Memory, perf_field, read},
     socket, sys_enter,
 };
 
@@ -30,6 +30,14 @@ pub fn sys_exit_typed(ctx: BtfTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub fn sys_exit(ctx: RawTracePointContext) -> i32 {
     left::<Helper, _>(&ctx, ctx.arg(0), ctx.arg(1));
+    0
+}
+
+#[tracepoint(category = "raw_syscalls", name = "sys_exit")]
+pub fn sys_exit_perf(ctx: TracePointContext) -> u32 {
+    // SAFETY: the task that runs is one.
+    let regs = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) } as u64;
+    left::<Load, _>(&ctx, regs, perf_field::<1>(&ctx));
     0
 }
 

@@ -9,7 +9,8 @@ use std::{
 use aya::{
     Btf,
     programs::{
-        BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, FExit, KProbe, ProgramError, RawTracePoint, links::FdLink,
+        BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, FExit, KProbe, ProgramError, RawTracePoint, TracePoint,
+        links::FdLink,
     },
     util::KernelVersion,
 };
@@ -37,6 +38,7 @@ pub(super) fn load(set: &mut Set, program: &Program, options: &Options, function
     match program.attach {
         Attach::RawTracepoint(_) => <&mut RawTracePoint>::try_from(loaded).map_err(|error| words(&error))?.load(),
         Attach::TypedTracepoint(name) => <&mut BtfTracePoint>::try_from(loaded).map_err(|error| words(&error))?.load(name, kernel_btf),
+        Attach::PerfTracepoint(..) => <&mut TracePoint>::try_from(loaded).map_err(|error| words(&error))?.load(),
         Attach::FExit(names) => {
             let function = names.iter().find(|name| functions.contains(name)).ok_or_else(|| format!("the kernel has no {}", names[0]))?;
             <&mut FExit>::try_from(loaded).map_err(|error| words(&error))?.load(function, kernel_btf)
@@ -69,6 +71,12 @@ pub(super) fn attach(set: &mut Set, links: &mut Links, program: &Program, functi
             let id = loaded.attach().map_err(|error| words(&error))?;
             Held::Link(loaded.take_link(id).map_err(|error| words(&error))?.into())
         }
+        Attach::PerfTracepoint(category, name) => {
+            let loaded: &mut TracePoint = loaded.try_into().map_err(|error| words(&error))?;
+            let id = loaded.attach(category, name).map_err(|error| words(&error))?;
+            let link = loaded.take_link(id).map_err(|error| words(&error))?;
+            Held::Link(FdLink::try_from(link).map_err(|error| chain(&error))?)
+        }
         Attach::FExit(_) => {
             let loaded: &mut FExit = loaded.try_into().map_err(|error| words(&error))?;
             let id = loaded.attach().map_err(|error| words(&error))?;
@@ -94,6 +102,7 @@ pub(super) fn unload(set: &mut Set, program: &Program) {
         let _ = match loaded {
             aya::programs::Program::RawTracePoint(loaded) => loaded.unload(),
             aya::programs::Program::BtfTracePoint(loaded) => loaded.unload(),
+            aya::programs::Program::TracePoint(loaded) => loaded.unload(),
             aya::programs::Program::FExit(loaded) => loaded.unload(),
             aya::programs::Program::KProbe(loaded) => loaded.unload(),
             aya::programs::Program::CgroupSkb(loaded) => loaded.unload(),

@@ -83,6 +83,11 @@ impl Types {
         })
     }
 
+    /// Number of a type of that name; None if there is none.
+    pub(crate) fn id(&self, name: &str) -> Option<u32> {
+        self.0.resolve_ids_by_name(name).ok()?.first().copied()
+    }
+
     /// How many parameters a kernel function has; None if there is no such function.
     pub(crate) fn parameters(&self, function: &str) -> Option<usize> {
         self.0.resolve_types_by_name(function).ok()?.iter().find_map(|found| match found {

@@ -11,6 +11,8 @@ pub(crate) enum Attach {
     RawTracepoint(&'static str),
     /// To the same, with arguments whose types the verifier knows.
     TypedTracepoint(&'static str),
+    /// To a tracepoint by way of perf: slower, and never interrupted for another process.
+    PerfTracepoint(&'static str, &'static str),
     /// At the end of a kernel function; the first of these that the kernel has.
     FExit(&'static [&'static str]),
     /// As kprobe or kretprobe on a kernel function; the first of these that the kernel has.
@@ -68,13 +70,32 @@ const fn tracepoints(name: &'static str, programs: &'static [Program]) -> Rung {
     Rung { name, since: "4.17", pinnable: "5.8", programs, limits: "" }
 }
 
-/// A tracepoint that every system call of the machine passes: read by plain loads, or by helper where these are not allowed.
-const fn busy(typed: &'static str, typed_programs: &'static [Program], name: &'static str, programs: &'static [Program]) -> [Rung; 2] {
-    [Rung { name: typed, since: "5.11", pinnable: "5.11", programs: typed_programs, limits: "" }, tracepoints(name, programs)]
+/// A tracepoint that every system call of the machine passes: read by plain loads, or by helper where these are not allowed; by way of perf
+/// where the others may be interrupted.
+const fn busy(names: [&'static str; 3], programs: [&'static [Program]; 3]) -> [Rung; 3] {
+    let [typed, raw, perf] = programs;
+    [
+        Rung { name: names[0], since: "5.11", pinnable: "5.11", programs: typed, limits: "" },
+        tracepoints(names[1], raw),
+        Rung { name: names[2], since: "5.15", pinnable: "5.15", programs: perf, limits: "" },
+    ]
 }
 
 const fn typed(name: &'static str, tracepoint: &'static str) -> Program {
     Program { name, attach: Attach::TypedTracepoint(tracepoint) }
+}
+
+const fn perf(name: &'static str, tracepoint: &'static str) -> Program {
+    Program { name, attach: Attach::PerfTracepoint("raw_syscalls", tracepoint) }
+}
+
+impl Rung {
+    /// Whether a kernel that lets programs at system calls be interrupted would interrupt these. While one is, the kernel skips it for every
+    /// other process on its processor.
+    pub(crate) fn interruptible(&self) -> bool {
+        let at_calls = |attach| matches!(attach, Attach::RawTracepoint(name) | Attach::TypedTracepoint(name) if name.starts_with("sys_"));
+        self.programs.iter().any(|program| at_calls(program.attach))
+    }
 }
 
 const OPEN: &[&str] = &["do_filp_open", "do_file_open"];
@@ -109,14 +130,20 @@ pub(crate) const LADDERS: &[Ladder] = &[
         gives: "system calls entered",
         required: true,
         cost: "system calls, and so seccomp profiles",
-        rungs: &busy("tp_btf/sys_enter", &[typed("sys_enter_typed", "sys_enter")], "raw_tp/sys_enter", &[raw("sys_enter")]),
+        rungs: &busy(
+            ["tp_btf/sys_enter", "raw_tp/sys_enter", "perf/sys_enter"],
+            [&[typed("sys_enter_typed", "sys_enter")], &[raw("sys_enter")], &[perf("sys_enter_perf", "sys_enter")]],
+        ),
     },
     Ladder {
         signal: Signal::SyscallEnds,
         gives: "system calls refused by seccomp, sockets bound and listening",
         required: true,
         cost: "refused system calls and listening ports",
-        rungs: &busy("tp_btf/sys_exit", &[typed("sys_exit_typed", "sys_exit")], "raw_tp/sys_exit", &[raw("sys_exit")]),
+        rungs: &busy(
+            ["tp_btf/sys_exit", "raw_tp/sys_exit", "perf/sys_exit"],
+            [&[typed("sys_exit_typed", "sys_exit")], &[raw("sys_exit")], &[perf("sys_exit_perf", "sys_exit")]],
+        ),
     },
     Ladder {
         signal: Signal::Opens,

@@ -10,6 +10,7 @@ use runtimemap_recorder_ebpf::{SYSCALLS, Settings, abi, call, offsets::Offsets};
 use super::{
     Error, Kernel, Options, Signal, attach, btf,
     hooks::{Attach, LADDERS, Ladder, Rung},
+    interrupts,
     links::Links,
     pins, quiet,
     set::Set,
@@ -29,6 +30,9 @@ unsafe impl<T: Copy + 'static> Pod for Plain<T> {}
 
 /// What the tracepoint of capabilities does not see where the kernel hides its symbols.
 const HIDDEN: &str = "capabilities that the kernel only wonders about count as asked for: it hides its symbols, which CAP_SYSLOG shows";
+
+/// What a program at system calls does not see where the kernel interrupts it.
+const INTERRUPTED: &str = "this kernel interrupts it for other processes, and skips their calls meanwhile, which counts as `Missed`";
 
 /// What was chosen for a signal.
 #[derive(Clone, Debug)]
@@ -147,10 +151,10 @@ fn fresh(options: Options, ring: bool, unpinned: Option<String>) -> Result<Kerne
 type Built = (Set, Links, Vec<Choice>, Vec<&'static str>);
 
 fn build(options: &Options, ring: bool) -> Result<Built, Error> {
-    let (offsets, functions) = {
+    let (offsets, functions, interrupts) = {
         // Dropped at once: two copies of the kernel's types would be most of the recorder's memory.
         let types = btf::Types::read()?;
-        (Plain(types.offsets(options.controller.as_deref())?), functions(&types))
+        (Plain(types.offsets(options.controller.as_deref())?), functions(&types), interrupts::at_system_calls(&types))
     };
     let ranges = quiet::ranges();
     let settings =
@@ -160,7 +164,7 @@ fn build(options: &Options, ring: bool) -> Result<Built, Error> {
     let mut links = Links::default();
     let mut choices = Vec::new();
     for ladder in LADDERS {
-        choices.push(climb(&mut set, &mut links, ladder, options, &functions, &kernel_btf)?);
+        choices.push(climb(&mut set, &mut links, ladder, options, &functions, &kernel_btf, interrupts)?);
     }
     if ranges.iter().all(|address| *address == 0) {
         // The last rung tells callers by their addresses.
@@ -217,12 +221,20 @@ fn climb(
     options: &Options,
     functions: &[&str],
     kernel_btf: &Btf,
+    interrupts: bool,
 ) -> Result<Choice, Error> {
     let mut choice = Choice::none(ladder);
-    for rung in ladder.rungs {
+    // Those that are interrupted are better than none.
+    let (last, first): (Vec<&Rung>, Vec<&Rung>) = ladder.rungs.iter().partition(|rung| interrupts && rung.interruptible());
+    for rung in first.iter().chain(&last) {
         match hold(set, links, rung, options, functions, kernel_btf) {
             Ok(()) => {
                 choice.take(rung);
+                if last.iter().any(|interrupted| interrupted.name == rung.name) {
+                    INTERRUPTED.clone_into(&mut choice.limits);
+                } else {
+                    choice.refused.extend(last.iter().map(|interrupted| (interrupted.name, INTERRUPTED.to_owned())));
+                }
                 return Ok(choice);
             }
             Err(why) => choice.refused.push((rung.name, why)),

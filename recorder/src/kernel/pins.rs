@@ -13,7 +13,7 @@ use std::{
 
 use aya::{
     maps::{Map, MapData},
-    programs::{BtfTracePoint, CgroupSkb, CgroupSkbAttachType, FExit, KProbe, ProbeKind, Program, ProgramError, RawTracePoint},
+    programs::{BtfTracePoint, CgroupSkb, CgroupSkbAttachType, FExit, KProbe, ProbeKind, Program, ProgramError, RawTracePoint, TracePoint},
 };
 
 use super::{
@@ -131,6 +131,7 @@ fn program(path: &Path, name: &str, attach: Attach) -> Result<Program, ProgramEr
     Ok(match attach {
         Attach::RawTracepoint(_) => Program::RawTracePoint(RawTracePoint::from_pin(path)?),
         Attach::TypedTracepoint(_) => Program::BtfTracePoint(BtfTracePoint::from_pin(path)?),
+        Attach::PerfTracepoint(..) => Program::TracePoint(TracePoint::from_pin(path)?),
         Attach::FExit(_) => Program::FExit(FExit::from_pin(path)?),
         Attach::KProbe(_) => {
             let kind = if name.ends_with("_return") { ProbeKind::Return } else { ProbeKind::Entry };

@@ -1,7 +1,5 @@
 //! The order in which a person reads rules.
 
-use std::cmp::Ordering;
-
 use runtimemap_crds::{PeerClass, RuleDirection};
 
 use super::Group;
@@ -16,7 +14,7 @@ pub(super) struct Placed {
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+pub(super) struct Place {
     direction: RuleDirection,
     rank: u8,
     elsewhere: bool,
@@ -46,27 +44,8 @@ impl Placed {
         Self { direction, identity, group, place }
     }
 
-    fn key(&self) -> (&Place, &str) {
+    /// Where it stands among others.
+    pub(super) fn key(&self) -> (&Place, &str) {
         (&self.place, &self.identity)
-    }
-}
-
-impl PartialEq for Placed {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Placed {}
-
-impl PartialOrd for Placed {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Placed {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
     }
 }

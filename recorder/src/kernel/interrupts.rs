@@ -1,0 +1,50 @@
+//! Whether this kernel interrupts programs at system calls for other processes.
+//!
+//! Newer kernels (7.2 does) leave preemption on there, so that a program may sleep. One that does not sleep is interrupted all the same, and
+//! until it goes on the kernel skips it for whoever makes a call on the same processor, and counts that. What tells such a kernel apart is
+//! that it takes a program there that says it may sleep.
+
+use std::{mem::size_of, os::fd::FromRawFd};
+
+use aya_obj::generated::{BPF_F_SLEEPABLE, bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type};
+
+use super::btf::Types;
+
+/// `r0 = 0`.
+const NOTHING: u8 = 0xb7;
+/// `exit`.
+const EXIT: u8 = 0x95;
+
+/// Whether it does.
+pub(super) fn at_system_calls(types: &Types) -> bool {
+    types.id("btf_trace_sys_enter").is_some_and(takes_one_that_sleeps)
+}
+
+/// Whether a program may sleep at the tracepoint that has this type. It is only loaded, and gone at once.
+fn takes_one_that_sleeps(tracepoint: u32) -> bool {
+    let instruction = |code| bpf_insn { code, ..instruction() };
+    let instructions = [instruction(NOTHING), instruction(EXIT)];
+    let license = c"Dual MIT/GPL";
+    // SAFETY: a plain C structure for which zeroes are valid.
+    let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
+    // SAFETY: of the union this member is the one that BPF_PROG_LOAD reads.
+    let load = unsafe { &mut attr.__bindgen_anon_3 };
+    load.prog_type = bpf_prog_type::BPF_PROG_TYPE_TRACING as u32;
+    load.expected_attach_type = bpf_attach_type::BPF_TRACE_RAW_TP as u32;
+    load.attach_btf_id = tracepoint;
+    load.prog_flags = BPF_F_SLEEPABLE;
+    load.insns = instructions.as_ptr().expose_provenance() as u64;
+    load.insn_cnt = 2;
+    load.license = license.as_ptr().expose_provenance() as u64;
+    // SAFETY: instructions and license live until the call has returned.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, bpf_cmd::BPF_PROG_LOAD, &raw mut attr, size_of::<bpf_attr>()) };
+    let Some(descriptor) = i32::try_from(result).ok().filter(|descriptor| *descriptor >= 0) else { return false };
+    // SAFETY: the kernel has just made it, and nobody else has it.
+    drop(unsafe { std::os::fd::OwnedFd::from_raw_fd(descriptor) });
+    true
+}
+
+fn instruction() -> bpf_insn {
+    // SAFETY: a plain C structure for which zeroes are valid.
+    unsafe { std::mem::zeroed() }
+}
