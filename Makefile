@@ -128,7 +128,7 @@ replay: build ## part: recorded servers run again under runc with their own filt
 	$(TESTS) runc replay readme
 
 .PHONY: kernels
-kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10" chooses, HOOKS=all tries each choice on each
+kernels: build ## part: Debian's 5.10, 6.1, 6.12 and 7 in virtual machines; KERNELS="5.10" chooses, HOOKS=all tries each choice on each
 	@RUNTIMEMAP_TRUTH="$$($(TESTS) --where truth)" tests/kernels/run.sh $(KERNELS)
 
 .PHONY: conservation

@@ -112,7 +112,7 @@ perf() {
 
 # The programs that Linux 5.4 would run.
 old() {
-    AVOID='--avoid ringbuf --avoid fexit --avoid tp_btf'
+    AVOID='--avoid ringbuf --avoid fexit --avoid tp_btf --avoid perf'
     record old sh -c '. /age.sh; ages'
 }
 

@@ -38,5 +38,5 @@ truths() {
     tracepoint=$(find /sys/kernel/tracing/events/capability -name cap_capable 2>/dev/null)
     case ${HOOKS:-}$(uname -r) in all* | 6.1.*) truth_with exits fexit/do_filp_open kprobe/do_filp_open fexit/cap_capable ${tracepoint:+kprobe/cap_capable} ;; esac
     case ${HOOKS:-}$(uname -r) in all* | 6.12.*) truth_with perf ringbuf tp_btf raw_tp/sys_enter raw_tp/sys_exit ;; esac
-    case ${HOOKS:-}$(uname -r) in all* | 5.*) truth_with 5.4 ringbuf fexit tp_btf ;; esac
+    case ${HOOKS:-}$(uname -r) in all* | 5.*) truth_with 5.4 ringbuf fexit tp_btf perf ;; esac
 }
