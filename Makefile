@@ -27,8 +27,8 @@ export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
 
 TESTS := tests/setup/test.sh
-# The parts of `make test`, in the order in which they run. Each is a target of its own. A cluster mostly waits, virtual machines only compute.
-PARTS := format lint scripts deny unit judge docs ebpf kernel plugin kernels+e2e enforce truth replay
+# The parts of `make test`, in the order in which they run. Each is a target of its own.
+PARTS := format lint scripts deny unit judge docs ebpf kernel plugin e2e enforce truth replay kernels
 # Integration tests of the part `unit`: all but the recorder's, which need this kernel, those named plugin*, which need kubectl,
 # those that make containers with runc or ask the judge, and what README shows.
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/*.rs $(foreach name,crds policy kubectl-runtimemap,$(name)/tests/*.rs))))
@@ -128,7 +128,7 @@ replay: build ## part: recorded servers run again under runc with their own filt
 	$(TESTS) runc replay readme
 
 .PHONY: kernels
-kernels: build ## part: Debian's 5.10, 6.1, 6.12 and 7 in virtual machines; KERNELS="5.10" chooses, HOOKS=all tries each choice on each
+kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10 7" chooses, HOOKS=all tries each choice on each
 	@RUNTIMEMAP_TRUTH="$$($(TESTS) --where truth)" tests/kernels/run.sh $(KERNELS)
 
 .PHONY: conservation

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# parts.sh PART…: runs `make PART` for each, shows how each went and closes with "N passed, N failed". Parts that a + joins run at the
-# same time.
+# parts.sh PART…: runs `make PART` for each, shows how each went and closes with "N passed, N failed".
 #
 # WITHOUT (names, parted by spaces or commas) leaves parts out, loudly. All parts run, also after one that failed; the exit
 # status says whether every one passed. What counts are the checks that test runners say they made, by their closing lines;
@@ -13,9 +12,9 @@ without=${without//,/ }
 mkdir -p "$logs"
 
 for name in $without; do
-    case " ${*//+/ } " in
+    case " $* " in
         *" $name "*) ;;
-        *) echo "make test: WITHOUT names '$name', which is no part; the parts are: ${*//+/ }" >&2; exit 2 ;;
+        *) echo "make test: WITHOUT names '$name', which is no part; the parts are: $*" >&2; exit 2 ;;
     esac
 done
 
@@ -26,41 +25,24 @@ counts() {
         END { print p + 0, f + 0 }' "$1"
 }
 
-# perform PART: its output is shown, and goes to its log; its status and seconds to a file beside that.
-perform() {
-    local began=$SECONDS status=0
-    rm -f "$logs/$1.ended"
-    "${MAKE:-make}" --no-print-directory "$1" 2>&1 | tee "$logs/$1.log" || status=$?
-    echo "$status $((SECONDS - began))" >"$logs/$1.ended"
-}
-
 rows=() passed=0 failed=0 left_out=()
-for together in "$@"; do
-    parts=()
-    for part in ${together//+/ }; do
-        case $without in
-            *" $part "*)
-                left_out+=("$part")
-                rows+=("$(printf '%-10s LEFT OUT' "$part")")
-                ;;
-            *) parts+=("$part") ;;
-        esac
-    done
-    # The first of them is shown while it runs, the others when all have ended.
-    for part in "${parts[@]:1}"; do perform "$part" >/dev/null & done
-    for part in "${parts[@]}"; do
-        echo "=== $part"
-        if [ "$part" = "${parts[0]}" ]; then perform "$part"; wait; else cat "$logs/$part.log"; fi
-        read -r status seconds <"$logs/$part.ended"
-        read -r p f <<<"$(counts "$logs/$part.log")"
-        outcome=passed
-        if [ "$status" != 0 ]; then outcome=FAILED; fi
-        if [ $outcome = passed ] && [ $((p + f)) = 0 ]; then p=1; fi
-        if [ $outcome = FAILED ] && [ "$f" = 0 ]; then f=1; fi
-        if [ "$f" != 0 ]; then outcome=FAILED; fi
-        passed=$((passed + p)) failed=$((failed + f))
-        rows+=("$(printf '%-10s %-8s %6d s %6d passed %6d failed' "$part" $outcome "$seconds" "$p" "$f")")
-    done
+for part in "$@"; do
+    case $without in
+        *" $part "*)
+            left_out+=("$part")
+            rows+=("$(printf '%-10s LEFT OUT' "$part")")
+            continue
+            ;;
+    esac
+    echo "=== $part"
+    began=$SECONDS outcome=passed log=$logs/$part.log
+    "${MAKE:-make}" --no-print-directory "$part" 2>&1 | tee "$log" || outcome=FAILED
+    read -r p f <<<"$(counts "$log")"
+    if [ "$outcome" = passed ] && [ $((p + f)) = 0 ]; then p=1; fi
+    if [ "$outcome" = FAILED ] && [ "$f" = 0 ]; then f=1; fi
+    if [ "$f" != 0 ]; then outcome=FAILED; fi
+    passed=$((passed + p)) failed=$((failed + f))
+    rows+=("$(printf '%-10s %-8s %6d s %6d passed %6d failed' "$part" "$outcome" $((SECONDS - began)) "$p" "$f")")
 done
 
 echo "=== summary (${SECONDS} s)"
