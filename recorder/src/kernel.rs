@@ -3,6 +3,7 @@
 //! The only module that imports aya.
 
 mod attach;
+mod bpf;
 mod btf;
 mod decode;
 mod dns;

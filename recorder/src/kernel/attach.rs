@@ -16,7 +16,7 @@ use aya::{
 };
 
 use super::{
-    Error, Kernel, Options,
+    Error, Kernel, Options, bpf,
     hooks::{Attach, LADDERS, Program},
     links::{Held, Links},
     load::chain,
@@ -58,6 +58,9 @@ pub(super) fn load(set: &mut Set, program: &Program, options: &Options, function
 pub(super) fn attach(set: &mut Set, links: &mut Links, program: &Program, functions: &[&str]) -> Result<(), String> {
     if links.has(program.name) {
         return Ok(());
+    }
+    if let Some(typed) = set.typed(program.name) {
+        return links.keep_open(program.name, bpf::attach(typed).map_err(|error| error.to_string())?);
     }
     let loaded = set.program_mut(program.name).ok_or_else(|| format!("no program {} in the object", program.name))?;
     let held = match program.attach {

@@ -4,11 +4,9 @@
 //! until it goes on the kernel skips it for whoever makes a call on the same processor, and counts that. What tells such a kernel apart is
 //! that it takes a program there that says it may sleep.
 
-use std::{mem::size_of, os::fd::FromRawFd};
+use aya_obj::generated::{BPF_F_SLEEPABLE, bpf_attach_type, bpf_cmd, bpf_insn, bpf_prog_type};
 
-use aya_obj::generated::{BPF_F_SLEEPABLE, bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type};
-
-use super::btf::Types;
+use super::{bpf, btf::Types};
 
 /// `r0 = 0`.
 const NOTHING: u8 = 0xb7;
@@ -25,8 +23,7 @@ fn takes_one_that_sleeps(tracepoint: u32) -> bool {
     let instruction = |code| bpf_insn { code, ..instruction() };
     let instructions = [instruction(NOTHING), instruction(EXIT)];
     let license = c"Dual MIT/GPL";
-    // SAFETY: a plain C structure for which zeroes are valid.
-    let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
+    let mut attr = bpf::attributes();
     // SAFETY: of the union this member is the one that BPF_PROG_LOAD reads.
     let load = unsafe { &mut attr.__bindgen_anon_3 };
     load.prog_type = bpf_prog_type::BPF_PROG_TYPE_TRACING as u32;
@@ -36,12 +33,7 @@ fn takes_one_that_sleeps(tracepoint: u32) -> bool {
     load.insns = instructions.as_ptr().expose_provenance() as u64;
     load.insn_cnt = 2;
     load.license = license.as_ptr().expose_provenance() as u64;
-    // SAFETY: instructions and license live until the call has returned.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, bpf_cmd::BPF_PROG_LOAD, &raw mut attr, size_of::<bpf_attr>()) };
-    let Some(descriptor) = i32::try_from(result).ok().filter(|descriptor| *descriptor >= 0) else { return false };
-    // SAFETY: the kernel has just made it, and nobody else has it.
-    drop(unsafe { std::os::fd::OwnedFd::from_raw_fd(descriptor) });
-    true
+    bpf::open(bpf_cmd::BPF_PROG_LOAD, &mut attr).is_ok()
 }
 
 fn instruction() -> bpf_insn {

@@ -1,6 +1,10 @@
 //! Links: what keeps a program attached. A pinned one stays when the recorder ends.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+};
 
 use aya::programs::{
     cgroup_skb::CgroupSkbLink,
@@ -8,7 +12,7 @@ use aya::programs::{
     links::{FdLink, PinnedLink},
 };
 
-use super::load::chain;
+use super::{bpf, load::chain};
 
 /// Links by name: that of the program, and for packets the cgroup's inode number behind it.
 #[derive(Default)]
@@ -54,6 +58,19 @@ impl Links {
             (_, held) => held,
         };
         self.held.insert(name, held);
+        Ok(())
+    }
+
+    /// Keeps a link that aya does not know, by its pin.
+    ///
+    /// # Errors
+    /// If it cannot be pinned, or if links are not; it ends then.
+    pub(super) fn keep_open(&mut self, name: &str, link: OwnedFd) -> Result<(), String> {
+        let folder = self.folder.as_ref().ok_or_else(|| format!("there is no folder to pin the link of {name} in"))?;
+        let path = folder.join(name);
+        bpf::pin(link.as_fd(), &path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let pinned = PinnedLink::from_pin(&path).map_err(|error| chain(&error))?;
+        self.held.insert(name.to_owned(), Held::Pinned(pinned));
         Ok(())
     }
 

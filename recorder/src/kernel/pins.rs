@@ -13,15 +13,15 @@ use std::{
 
 use aya::{
     maps::{Map, MapData},
-    programs::{BtfTracePoint, CgroupSkb, CgroupSkbAttachType, FExit, KProbe, ProbeKind, Program, ProgramError, RawTracePoint, TracePoint},
+    programs::{CgroupSkb, CgroupSkbAttachType, KProbe, ProbeKind, Program, RawTracePoint, TracePoint},
 };
 
 use super::{
-    Options,
+    Options, bpf,
     hooks::{Attach, LADDERS},
     links::Links,
     load::{Choice, chain},
-    set::Set,
+    set::{Adopted, Set},
 };
 
 /// Where pins go, and to whose ledger they belong.
@@ -109,7 +109,7 @@ pub(super) fn adopt(folder: &Path) -> Result<(Set, Links, Vec<Choice>), String> 
     for wanted in LADDERS.iter().flat_map(|ladder| ladder.rungs).flat_map(|rung| rung.programs) {
         let path = folder.join(PROGRAMS).join(wanted.name);
         if path.exists() {
-            let program = program(&path, wanted.name, wanted.attach).map_err(|error| format!("{}: {}", wanted.name, chain(&error)))?;
+            let program = program(&path, wanted.name, wanted.attach).map_err(|error| format!("{}: {error}", wanted.name))?;
             programs.insert(wanted.name.to_owned(), program);
         }
     }
@@ -127,19 +127,19 @@ fn map(path: &Path) -> Result<Map, String> {
     Map::from_map_data(data).map_err(|error| format!("{}: {}", path.display(), chain(&error)))
 }
 
-fn program(path: &Path, name: &str, attach: Attach) -> Result<Program, ProgramError> {
-    Ok(match attach {
-        Attach::RawTracepoint(_) => Program::RawTracePoint(RawTracePoint::from_pin(path)?),
-        Attach::TypedTracepoint(_) => Program::BtfTracePoint(BtfTracePoint::from_pin(path)?),
-        Attach::PerfTracepoint(..) => Program::TracePoint(TracePoint::from_pin(path)?),
-        Attach::FExit(_) => Program::FExit(FExit::from_pin(path)?),
+fn program(path: &Path, name: &str, attach: Attach) -> Result<Adopted, String> {
+    let plain = match attach {
+        Attach::TypedTracepoint(_) | Attach::FExit(_) => return bpf::pinned(path).map(Adopted::Typed).map_err(|error| error.to_string()),
+        Attach::RawTracepoint(_) => RawTracePoint::from_pin(path).map(Program::RawTracePoint),
+        Attach::PerfTracepoint(..) => TracePoint::from_pin(path).map(Program::TracePoint),
         Attach::KProbe(_) => {
             let kind = if name.ends_with("_return") { ProbeKind::Return } else { ProbeKind::Entry };
-            Program::KProbe(KProbe::from_pin(path, kind)?)
+            KProbe::from_pin(path, kind).map(Program::KProbe)
         }
-        Attach::CgroupEgress => Program::CgroupSkb(CgroupSkb::from_pin(path, CgroupSkbAttachType::Egress)?),
-        Attach::CgroupIngress => Program::CgroupSkb(CgroupSkb::from_pin(path, CgroupSkbAttachType::Ingress)?),
-    })
+        Attach::CgroupEgress => CgroupSkb::from_pin(path, CgroupSkbAttachType::Egress).map(Program::CgroupSkb),
+        Attach::CgroupIngress => CgroupSkb::from_pin(path, CgroupSkbAttachType::Ingress).map(Program::CgroupSkb),
+    };
+    plain.map(Adopted::Plain).map_err(|error| chain(&error))
 }
 
 /// Removes a folder of pins, links first: then nothing is attached that nobody reads. Fine if it is not there.

@@ -1,12 +1,11 @@
 //! Maps and programs: of an object that was loaded just now, or pinned by a recorder before this one.
 
-use std::collections::HashMap;
-
-use aya::{
-    Ebpf,
-    maps::Map,
-    programs::{Program, ProgramFd},
+use std::{
+    collections::HashMap,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
+
+use aya::{Ebpf, maps::Map, programs::Program};
 
 use super::Error;
 
@@ -19,8 +18,16 @@ pub(super) enum Set {
         /// All but the one for output.
         maps: HashMap<String, Map>,
         /// Those of the rungs in use.
-        programs: HashMap<String, Program>,
+        programs: HashMap<String, Adopted>,
     },
+}
+
+/// A program that was taken over.
+pub(super) enum Adopted {
+    /// As aya has it.
+    Plain(Program),
+    /// One whose types the verifier knows, which aya cannot take over with what an agent may do.
+    Typed(OwnedFd),
 }
 
 impl Set {
@@ -59,22 +66,47 @@ impl Set {
     pub(super) fn program_mut(&mut self, name: &str) -> Option<&mut Program> {
         match self {
             Self::Loaded(bpf) => bpf.program_mut(name),
-            Self::Adopted { programs, .. } => programs.get_mut(name),
+            Self::Adopted { programs, .. } => match programs.get_mut(name) {
+                Some(Adopted::Plain(program)) => Some(program),
+                Some(Adopted::Typed(_)) | None => None,
+            },
         }
     }
 
-    /// Programs that are loaded.
+    /// A program that was taken over, and that aya does not have.
+    pub(super) fn typed(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Adopted { programs, .. } => match programs.get(name) {
+                Some(Adopted::Typed(program)) => Some(program.as_fd()),
+                Some(Adopted::Plain(_)) | None => None,
+            },
+            Self::Loaded(_) => None,
+        }
+    }
+
+    /// Programs of aya's that are loaded.
     pub(super) fn programs(&self) -> Vec<(&str, &Program)> {
         let all: Vec<(&str, &Program)> = match self {
             Self::Loaded(bpf) => bpf.programs().collect(),
-            Self::Adopted { programs, .. } => programs.iter().map(|(name, program)| (name.as_str(), program)).collect(),
+            Self::Adopted { programs, .. } => {
+                let plain = programs.iter().filter_map(|(name, program)| match program {
+                    Adopted::Plain(program) => Some((name.as_str(), program)),
+                    Adopted::Typed(_) => None,
+                });
+                plain.collect()
+            }
         };
         all.into_iter().filter(|(_, program)| program.fd().is_ok()).collect()
     }
 
     /// Descriptors of the programs that are loaded.
-    pub(super) fn descriptors(&self) -> Vec<&ProgramFd> {
-        self.programs().into_iter().filter_map(|(_, program)| program.fd().ok()).collect()
+    pub(super) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let plain = self.programs().into_iter().filter_map(|(_, program)| program.fd().ok()).map(AsFd::as_fd);
+        let typed = match self {
+            Self::Adopted { programs, .. } => programs.keys().filter_map(|name| self.typed(name)).collect(),
+            Self::Loaded(_) => Vec::new(),
+        };
+        plain.chain(typed).collect()
     }
 }
 

@@ -1,7 +1,5 @@
 //! Tables that are read, not streamed: system calls, losses, misses.
 
-use std::mem::size_of;
-
 use aya::{
     maps::{Array, Map, MapData, PerCpuArray, PerCpuValues},
     util::nr_cpus,
@@ -10,7 +8,7 @@ use runtimemap_crds::LossCause;
 use runtimemap_recorder_ebpf::{SYSCALLS, SyscallTable, abi, loss, origin};
 
 use super::{
-    Error, decode,
+    Error, bpf, decode,
     load::{Plain, chain},
     set::Set,
 };
@@ -95,8 +93,7 @@ pub(super) fn losses(set: &Set, slot: Slot) -> Result<Vec<(LossCause, u64)>, Err
 
 /// Runs that the kernel skipped since the same program was running on that processor, over all programs.
 pub(super) fn missed(set: &Set) -> u64 {
-    use std::os::fd::{AsFd, AsRawFd};
-    set.descriptors().into_iter().map(|fd| program_misses(fd.as_fd().as_raw_fd())).sum()
+    set.descriptors().into_iter().map(bpf::misses).sum()
 }
 
 /// Programs in use and how many instructions their verification took.
@@ -108,19 +105,6 @@ pub(super) fn programs(set: &Set) -> Vec<(String, Option<u32>)> {
         .collect();
     programs.sort();
     programs
-}
-
-/// `recursion_misses` of a program; 0 before Linux 5.12, which does not count them.
-fn program_misses(fd: i32) -> u64 {
-    use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_prog_info};
-    // SAFETY: both are plain C structures for which zeroes are valid.
-    let (mut info, mut attr): (bpf_prog_info, bpf_attr) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
-    attr.info.bpf_fd = u32::try_from(fd).unwrap_or_default();
-    attr.info.info_len = u32::try_from(size_of::<bpf_prog_info>()).unwrap_or_default();
-    attr.info.info = (&raw mut info).expose_provenance() as u64;
-    // SAFETY: the kernel writes at most info_len bytes to info.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &raw mut attr, size_of::<bpf_attr>()) };
-    if result == 0 { info.recursion_misses } else { 0 }
 }
 
 fn failed(name: &'static str, error: &aya::maps::MapError) -> Error {

@@ -40,6 +40,24 @@ fn without_net_admin_it_says_that_packets_are_not_seen() {
     agent.end();
 }
 
+#[test]
+fn with_that_and_no_more_it_takes_over_what_the_agent_before_it_left() {
+    let rig = Rig::new();
+    let agent = without(&rig, "anything else");
+    agent.wait_for_log("recording the containers");
+    let mut container = rig.pod().container();
+    container.act("cat /etc/hosts > /dev/null");
+    rig.cluster.wait_for(&container.id, "/etc/hosts");
+    agent.kill();
+    // Now only what is pinned sees it.
+    container.act("cat /etc/hostname > /dev/null");
+    let agent = without(&rig, "anything else");
+    rig.cluster.wait_for(&container.id, "/etc/hostname");
+    let observed = rig.cluster.observed(&container.id).unwrap();
+    assert!(observed.startup_observed && observed.losses.is_empty(), "{observed:?}");
+    agent.end();
+}
+
 /// What is known of a container that ran before the agent, with a program of another user in it that holds a file open.
 fn snapshot_without(capability: Option<&str>) -> (bool, bool) {
     let rig = Rig::new();
