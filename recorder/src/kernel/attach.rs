@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    os::unix::fs::MetadataExt,
+    os::{fd::AsFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -60,7 +60,8 @@ pub(super) fn attach(set: &mut Set, links: &mut Links, program: &Program, functi
         return Ok(());
     }
     if let Some(typed) = set.typed(program.name) {
-        return links.keep_open(program.name, bpf::attach(typed).map_err(|error| error.to_string())?);
+        let link = bpf::attach(typed).map_err(|error| error.to_string())?;
+        return links.keep_open(program.name, link.as_fd());
     }
     let loaded = set.program_mut(program.name).ok_or_else(|| format!("no program {} in the object", program.name))?;
     let held = match program.attach {

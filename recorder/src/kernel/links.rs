@@ -1,10 +1,6 @@
 //! Links: what keeps a program attached. A pinned one stays when the recorder ends.
 
-use std::{
-    collections::BTreeMap,
-    os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, os::fd::BorrowedFd, path::PathBuf};
 
 use aya::programs::{
     cgroup_skb::CgroupSkbLink,
@@ -61,14 +57,14 @@ impl Links {
         Ok(())
     }
 
-    /// Keeps a link that aya does not know, by its pin.
+    /// Keeps a link that aya does not know, by its pin: it may be closed then.
     ///
     /// # Errors
     /// If it cannot be pinned, or if links are not; it ends then.
-    pub(super) fn keep_open(&mut self, name: &str, link: OwnedFd) -> Result<(), String> {
+    pub(super) fn keep_open(&mut self, name: &str, link: BorrowedFd<'_>) -> Result<(), String> {
         let folder = self.folder.as_ref().ok_or_else(|| format!("there is no folder to pin the link of {name} in"))?;
         let path = folder.join(name);
-        bpf::pin(link.as_fd(), &path).map_err(|error| format!("{}: {error}", path.display()))?;
+        bpf::pin(link, &path).map_err(|error| format!("{}: {error}", path.display()))?;
         let pinned = PinnedLink::from_pin(&path).map_err(|error| chain(&error))?;
         self.held.insert(name.to_owned(), Held::Pinned(pinned));
         Ok(())

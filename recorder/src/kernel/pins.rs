@@ -139,7 +139,7 @@ fn program(path: &Path, name: &str, attach: Attach) -> Result<Adopted, String> {
         Attach::CgroupEgress => CgroupSkb::from_pin(path, CgroupSkbAttachType::Egress).map(Program::CgroupSkb),
         Attach::CgroupIngress => CgroupSkb::from_pin(path, CgroupSkbAttachType::Ingress).map(Program::CgroupSkb),
     };
-    plain.map(Adopted::Plain).map_err(|error| chain(&error))
+    plain.map(|program| Adopted::Plain(Box::new(program))).map_err(|error| chain(&error))
 }
 
 /// Removes a folder of pins, links first: then nothing is attached that nobody reads. Fine if it is not there.

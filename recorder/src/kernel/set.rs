@@ -25,7 +25,7 @@ pub(super) enum Set {
 /// A program that was taken over.
 pub(super) enum Adopted {
     /// As aya has it.
-    Plain(Program),
+    Plain(Box<Program>),
     /// One whose types the verifier knows, which aya cannot take over with what an agent may do.
     Typed(OwnedFd),
 }
@@ -90,7 +90,7 @@ impl Set {
             Self::Loaded(bpf) => bpf.programs().collect(),
             Self::Adopted { programs, .. } => {
                 let plain = programs.iter().filter_map(|(name, program)| match program {
-                    Adopted::Plain(program) => Some((name.as_str(), program)),
+                    Adopted::Plain(program) => Some((name.as_str(), program.as_ref())),
                     Adopted::Typed(_) => None,
                 });
                 plain.collect()
