@@ -231,6 +231,11 @@ fn open(plan: &Plan, metrics: Arc<Metrics>) -> Result<Node, Error> {
     let options =
         Options { slots: plan.slots, rate: plan.rate, burst: 2 * plan.rate, buffer: plan.buffer, pins, ..record::options(&plan.avoid)? };
     let kernel = Kernel::load(options)?;
+    if let Some(why) = kernel.unadopted() {
+        say(&format!(
+            "what the agent before this one left in the kernel cannot be taken over, and what happened since counts as a loss: {why}"
+        ));
+    }
     if let Some(why) = kernel.unpinned() {
         say(&format!("what happens while no agent runs will not be seen: {why}"));
     }

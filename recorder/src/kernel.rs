@@ -220,6 +220,8 @@ pub struct Kernel {
     adopted: bool,
     folder: Option<PathBuf>,
     unpinned: Option<String>,
+    /// Why what a recorder before this one left was not taken over, although it would have fitted.
+    unadopted: Option<String>,
     undecodable: u64,
 }
 
@@ -245,8 +247,23 @@ impl Kernel {
         let output = output::Output::open(set.take_map("EVENTS")?, options.buffer)?;
         let hot = attach::any_hot(&links);
         let (tracks, packets) = (track::Tracks::default(), Vec::new());
-        let (adopted, folder, unpinned, undecodable) = (false, None, None, 0);
-        Ok(Self { set, links, output, tracks, options, choices, functions, packets, hot, adopted, folder, unpinned, undecodable })
+        let (adopted, folder, unpinned, unadopted, undecodable) = (false, None, None, None, 0);
+        Ok(Self {
+            set,
+            links,
+            output,
+            tracks,
+            options,
+            choices,
+            functions,
+            packets,
+            hot,
+            adopted,
+            folder,
+            unpinned,
+            unadopted,
+            undecodable,
+        })
     }
 
     /// Whether it was taken over from a recorder before this one, with all that happened since.
@@ -257,6 +274,11 @@ impl Kernel {
     /// Why nothing of it outlasts this recorder, although that was asked for.
     pub fn unpinned(&self) -> Option<&str> {
         self.unpinned.as_deref()
+    }
+
+    /// Why what a recorder before this one left was not taken over, although it would have fitted.
+    pub fn unadopted(&self) -> Option<&str> {
+        self.unadopted.as_deref()
     }
 
     /// What recorders with other programs have left pinned.

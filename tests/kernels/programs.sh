@@ -9,17 +9,20 @@ recorder=/bin/runtimemap-recorder
 # shellcheck source=tests/kernels/truth.sh
 . /truth.sh
 
+# Kernels of 7 interrupt programs for other processes, and skip them meanwhile. On no other is anything skipped.
+case $(uname -r) in 7.*) tries=5 ;; *) tries=1 ;; esac
+
 # result NAME STATUS: what run.sh reads.
 result() {
     if [ "$2" = 0 ]; then echo "RESULT passed $1"; else echo "RESULT failed $1"; fi
 }
 
-# attempt NAME COMMAND…: passes if COMMAND does; its output is shown only if it fails. A run in which the kernel skipped programs of the recorder
-# cannot be compared with anything, and is made again.
+# attempt NAME COMMAND…: passes if COMMAND does; its output is shown only if it fails. Where the kernel skips programs, a run in which it skipped some of
+# the recorder's cannot be compared with anything, and is made again.
 attempt() {
     attempt_name=$1
     shift
-    for _ in 1 2 3 4 5; do
+    for _ in $(seq "$tries"); do
         AVOID=
         rm -f /tmp/skipped
         if "$@" >/tmp/said 2>&1; then
@@ -52,6 +55,19 @@ holds() {
     for pattern in "$@"; do
         grep -Eq -- "$pattern" "$file" || { echo "$file lacks $pattern"; sed -n '1,150p' "$file"; return 1; }
     done
+}
+
+# Programs at system calls that the kernel would interrupt go by way of perf, or else what that costs is said.
+interrupted() {
+    $recorder check >/tmp/interrupted || return 1
+    case $(uname -r) in
+        7.*)
+            holds /tmp/interrupted 'used: perf/sys_enter' 'used: perf/sys_exit' 'not used: tp_btf/sys_enter: this kernel interrupts' || return 1
+            $recorder check --avoid perf >/tmp/interrupted || return 1
+            holds /tmp/interrupted 'used: tp_btf/sys_enter' 'limits: this kernel interrupts'
+            ;;
+        *) ! grep -q 'this kernel interrupts' /tmp/interrupted ;;
+    esac
 }
 
 files() {
@@ -118,6 +134,7 @@ old() {
 
 attempt btf test -s /sys/kernel/btf/vmlinux
 attempt check $recorder check
+attempt interrupted interrupted
 attempt files files
 attempt failed-open failed_open
 attempt tcp tcp

@@ -19,7 +19,7 @@ truth_with() {
     for hook in "$@"; do avoid="$avoid --avoid $hook"; done
     # shellcheck disable=SC2086 # a list of options
     $recorder check $avoid >/tmp/truth.check || { result "truth-$label" 1; return; }
-    if RUNTIMEMAP_RECORDER=$recorder TRUTH_BUILT=/built TRUTH_AVOID="$*" set_of_programs "$label" >/tmp/truth.table 2>&1; then
+    if RUNTIMEMAP_RECORDER=$recorder TRUTH_BUILT=/built TRUTH_TRIES="$tries" TRUTH_AVOID="$*" set_of_programs "$label" >/tmp/truth.table 2>&1; then
         result "truth-$label" 0
     else
         result "truth-$label" 1

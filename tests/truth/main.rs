@@ -2,7 +2,7 @@
 //!
 //! Needs root, strace, and the recorder (`RUNTIMEMAP_RECORDER` names it). Arguments choose programs by a
 //! part of their name; none means all. `--build FOLDER` compiles the table's own programs for a machine that has no compiler, where TRUTH_BUILT
-//! names that folder; TRUTH_AVOID names hooks to do without. A program that `make setup` installs and that is not there has failed, unless RUNTIMEMAP_TEST_WITHOUT
+//! names that folder; TRUTH_AVOID names hooks to do without, TRUTH_TRIES how often a program may run that the kernel spoilt. A program that `make setup` installs and that is not there has failed, unless RUNTIMEMAP_TEST_WITHOUT
 //! names `lacking`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is this program's purpose, and it is run by hand or by make")]
@@ -27,8 +27,8 @@ use program::{Prepared, Program};
 
 /// Problems of one profile that are printed.
 const PROBLEMS: usize = 12;
-/// How often a program runs at most whose recording cannot be compared.
-const TRIES: usize = 5;
+/// How often a program may run whose recording cannot be compared, since the kernel skipped programs of the recorder: once, unless this says more.
+const TRIES: &str = "TRUTH_TRIES";
 /// Names, by commas, what tests are to do without.
 const WITHOUT: &str = "RUNTIMEMAP_TEST_WITHOUT";
 /// Programs that this machine has not, in [`WITHOUT`].
@@ -97,7 +97,7 @@ fn truth() -> Result<bool> {
 /// Prepares, runs and compares one program. Gives the reason if it was left out.
 fn one(program: &Program, recorder: &std::path::Path, may_lack: bool, scores: &mut Vec<Score>) -> Result<Option<String>> {
     let began = Instant::now();
-    let mut tries = 0;
+    let mut tries = env::var(TRIES).map_or(Ok(1), |tries| tries.parse::<usize>()).context("TRUTH_TRIES is no number")?;
     let done = loop {
         let folder = program::folder()?;
         let done = match (program.prepare)(folder.path())? {
@@ -107,8 +107,8 @@ fn one(program: &Program, recorder: &std::path::Path, may_lack: bool, scores: &m
             Prepared::Missing(reason) if may_lack => return Ok(Some(reason)),
             Prepared::Missing(reason) => bail!("{reason}: 'make setup' sees to it, and {WITHOUT}={LACKING} leaves such programs out"),
         };
-        tries += 1;
-        if !done.skipped || tries == TRIES {
+        tries = tries.saturating_sub(1);
+        if !done.skipped || tries == 0 {
             break done;
         }
         println!("    {}: once more", done.problems.join("; "));

@@ -20,7 +20,6 @@ pub(super) fn at_system_calls(types: &Types) -> bool {
 
 /// Whether a program may sleep at the tracepoint that has this type. It is only loaded, and gone at once.
 fn takes_one_that_sleeps(tracepoint: u32) -> bool {
-    let instruction = |code| bpf_insn { code, ..instruction() };
     let instructions = [instruction(NOTHING), instruction(EXIT)];
     let license = c"Dual MIT/GPL";
     let mut attr = bpf::attributes();
@@ -36,7 +35,8 @@ fn takes_one_that_sleeps(tracepoint: u32) -> bool {
     bpf::open(bpf_cmd::BPF_PROG_LOAD, &mut attr).is_ok()
 }
 
-fn instruction() -> bpf_insn {
+/// An instruction that needs no more than its code.
+fn instruction(code: u8) -> bpf_insn {
     // SAFETY: a plain C structure for which zeroes are valid.
-    unsafe { std::mem::zeroed() }
+    bpf_insn { code, ..unsafe { std::mem::zeroed() } }
 }

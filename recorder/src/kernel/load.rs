@@ -114,6 +114,7 @@ pub(super) fn load(options: Options) -> Result<Kernel, Error> {
         return fresh(options, ring, Some(why));
     }
     let folder = pins.folder(&options, &[RING_OBJECT, PERF_OBJECT]);
+    let mut unadopted = None;
     if folder.exists() {
         match pins::adopt(&folder) {
             Ok((set, links, choices)) => {
@@ -124,21 +125,26 @@ pub(super) fn load(options: Options) -> Result<Kernel, Error> {
                 return Ok(kernel);
             }
             // It cannot stay: it has the name of the one that takes its place.
-            Err(why) => pins::remove(&folder).map_err(|error| Error::Pins { path: folder.clone(), error: format!("{why}; {error}") })?,
+            Err(why) => {
+                pins::remove(&folder).map_err(|error| Error::Pins { path: folder.clone(), error: format!("{why}; {error}") })?;
+                unadopted = Some(why);
+            }
         }
     }
     let (mut set, links, choices, functions) = build(&options, ring)?;
-    match pins::pin(&folder, &mut set, links) {
+    let mut kernel = match pins::pin(&folder, &mut set, links) {
         Ok(links) => {
             let mut kernel = Kernel::new(options, set, links, choices, functions)?;
             kernel.folder = Some(folder);
-            Ok(kernel)
+            kernel
         }
         Err(why) => {
             drop(set);
-            fresh(options, ring, Some(why))
+            fresh(options, ring, Some(why))?
         }
-    }
+    };
+    kernel.unadopted = unadopted;
+    Ok(kernel)
 }
 
 fn fresh(options: Options, ring: bool, unpinned: Option<String>) -> Result<Kernel, Error> {
@@ -225,15 +231,16 @@ fn climb(
 ) -> Result<Choice, Error> {
     let mut choice = Choice::none(ladder);
     // Those that are interrupted are better than none.
-    let (last, first): (Vec<&Rung>, Vec<&Rung>) = ladder.rungs.iter().partition(|rung| interrupts && rung.interruptible());
+    let interrupted = |rung: &Rung| interrupts && rung.interruptible();
+    let (last, first): (Vec<&Rung>, Vec<&Rung>) = ladder.rungs.iter().partition(|rung| interrupted(rung));
     for rung in first.iter().chain(&last) {
         match hold(set, links, rung, options, functions, kernel_btf) {
             Ok(()) => {
                 choice.take(rung);
-                if last.iter().any(|interrupted| interrupted.name == rung.name) {
+                if interrupted(rung) {
                     INTERRUPTED.clone_into(&mut choice.limits);
                 } else {
-                    choice.refused.extend(last.iter().map(|interrupted| (interrupted.name, INTERRUPTED.to_owned())));
+                    choice.refused.extend(last.iter().map(|rung| (rung.name, INTERRUPTED.to_owned())));
                 }
                 return Ok(choice);
             }

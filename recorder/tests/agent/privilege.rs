@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::rig::Rig;
+use runtimemap_crds::LossCause;
+
+use crate::rig::{Rig, entries};
 
 /// Linux/capability.h.
 const NEEDED: [(&str, u32); 5] = [("bpf", 39), ("perfmon", 38), ("net_admin", 12), ("sys_ptrace", 19), ("dac_read_search", 2)];
@@ -55,6 +57,26 @@ fn with_that_and_no_more_it_takes_over_what_the_agent_before_it_left() {
     rig.cluster.wait_for(&container.id, "/etc/hostname");
     let observed = rig.cluster.observed(&container.id).unwrap();
     assert!(observed.startup_observed && observed.losses.is_empty(), "{observed:?}");
+    agent.end();
+}
+
+#[test]
+fn what_cannot_be_taken_over_is_said_and_counted() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let mut container = rig.pod().container();
+    container.act("cat /etc/hosts > /dev/null");
+    rig.cluster.wait_for(&container.id, "/etc/hosts");
+    agent.kill();
+    // No map, and no program either.
+    let folder = entries(&rig.path("bpf/runtimemap")).pop().unwrap();
+    fs::create_dir(folder.join("maps/stray")).unwrap();
+    let agent = rig.agent();
+    assert!(agent.log().contains("cannot be taken over, and what happened since counts as a loss"), "{}", agent.log());
+    container.act("cat /etc/hostname > /dev/null");
+    rig.cluster.wait_for(&container.id, "/etc/hostname");
+    let losses = rig.cluster.observed(&container.id).unwrap().losses;
+    assert!(losses.contains_key(&LossCause::Unwatched), "{losses:?}");
     agent.end();
 }
 
