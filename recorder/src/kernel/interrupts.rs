@@ -2,7 +2,8 @@
 //!
 //! Newer kernels (7.2 does) leave preemption on there, so that a program may sleep. One that does not sleep is interrupted all the same, and
 //! until it goes on the kernel skips it for whoever makes a call on the same processor, and counts that. What tells such a kernel apart is
-//! that it takes a program there that says it may sleep.
+//! that it takes a program there that says it may sleep, and takes none at a tracepoint where preemption is off. Kernels before them take
+//! either none (6.18) or, without looking where it goes, any (6.1).
 
 use aya_obj::generated::{BPF_F_SLEEPABLE, bpf_attach_type, bpf_cmd, bpf_insn, bpf_prog_type};
 
@@ -15,7 +16,8 @@ const EXIT: u8 = 0x95;
 
 /// Whether it does.
 pub(super) fn at_system_calls(types: &Types) -> bool {
-    types.id("btf_trace_sys_enter").is_some_and(takes_one_that_sleeps)
+    let takes = |tracepoint| types.id(tracepoint).is_some_and(takes_one_that_sleeps);
+    takes("btf_trace_sys_enter") && !takes("btf_trace_sched_process_exec")
 }
 
 /// Whether a program may sleep at the tracepoint that has this type. It is only loaded, and gone at once.
