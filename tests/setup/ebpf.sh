@@ -27,7 +27,7 @@ verdict() { # WHAT OFFENCES: none is good
     fi
 }
 
-# Helpers of an object by number. Calls of its own functions have a negative one.
+# Helpers of a disassembly by number. Calls of its own functions have a negative one.
 helpers() { sed -n 's/.*\tcall \(0x[0-9a-f]*\)$/\1/p' "$1.text" | sort -u | while read -r number; do echo $((number)); done; }
 programs() { sed -n 's/^Disassembly of section \(.*\):$/\1/p' "$1.text" | sort; }
 
@@ -36,6 +36,14 @@ trap 'rm -rf "$work"' EXIT
 for name in ring perf; do
     "$objdump" -d --no-show-raw-insn "$out/recorder-$name" >"$work/$name.text"
     "$objdump" -h "$out/recorder-$name" >"$work/$name.sections"
+    # Apart, by the hooks' ages (hooks.rs): an older kernel is never shown the programs of a younger hook.
+    awk -v file="$work/$name" '
+        /^Disassembly of section / {
+            age = "old"
+            if ($0 ~ / tp_btf\//) age = "5.11"
+            if ($0 ~ / tracepoint\/raw_syscalls\//) age = "5.15"
+        }
+        age { print > (file "-" age ".text") }' "$work/$name.text"
 done
 cd "$work"
 
@@ -48,9 +56,16 @@ for name in ring perf; do
 done
 verdict "the objects differ in their programs" "$(diff <(programs ring) <(programs perf) || true)"
 # 110 is the last helper of 5.4; 112 to 115 are rewritten by the loader where the kernel lacks them.
-verdict "recorder-perf calls helpers newer than Linux 5.4" "$(helpers perf | awk '$1 > 110 && ($1 < 112 || $1 > 115)')"
+verdict "recorder-perf calls helpers newer than Linux 5.4" "$(helpers perf-old | awk '$1 > 110 && ($1 < 112 || $1 > 115)')"
 # 134 is the last helper of 5.8.
-verdict "recorder-ring calls helpers newer than Linux 5.8" "$(helpers ring | awk '$1 > 134')"
+verdict "recorder-ring calls helpers newer than Linux 5.8" "$(helpers ring-old | awk '$1 > 134')"
+for name in ring perf; do
+    # 162 is the last helper of 5.11, 175 that of 5.15.
+    for age in 5.11:162 5.15:175; do
+        verdict "recorder-$name has not two programs of Linux ${age%:*}" "$([ "$(programs "$name-${age%:*}" | wc -l)" = 2 ] || programs "$name-${age%:*}")"
+        verdict "recorder-$name calls helpers newer than Linux ${age%:*}" "$(helpers "$name-${age%:*}" | awk -v last="${age#*:}" '$1 > last')"
+    done
+done
 verdict "recorder-perf knows the ring buffer" "$(helpers perf | awk '$1 >= 130 && $1 <= 134')"
 verdict "recorder-ring does not know the ring buffer" "$(helpers ring | grep -x '13[0-2]' >/dev/null || echo so)"
 
