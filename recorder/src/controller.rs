@@ -109,7 +109,7 @@ async fn lead(client: &Client, plan: &Plan, election: &mut lease::Election, heal
         health.leading.set(1);
         // Whoever is deposed drops everything that it knew: the next leader may have changed it.
         let result = tokio::select! {
-            result = serve::serve(client.clone(), plan, health, start) => result,
+            result = serve::serve(client.clone(), plan, health, start, election.settings_taken()) => result,
             () = election.hold() => Ok(()),
         };
         health.leading.set(0);

@@ -57,15 +57,16 @@ pub(crate) fn process(namespace: &str, pod: &str) -> Option<u32> {
     let path = "jsonpath={.status.containerStatuses[0].containerID}";
     let id = kubectl(&["-n", namespace, "get", "pod", pod, "-o", path], "");
     let id = id.rsplit('/').next().filter(|id| !id.is_empty())?;
-    let mut processes: Vec<u32> = fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(id)))
-        .collect();
-    // Later ones are its children, or have come from outside.
-    processes.sort_by_key(|pid| started(*pid));
-    processes.first().copied()
+    first(|_, groups| groups.contains(id))
+}
+
+/// The process that started first of those that are wanted, by id and by their lines of cgroups. Later ones are its children, or have come
+/// from outside.
+fn first(wanted: impl Fn(u32, &str) -> bool) -> Option<u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    processes
+        .filter(|pid| fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| wanted(*pid, &groups)))
+        .min_by_key(|pid| started(*pid))
 }
 
 /// When a process started, in ticks since boot.
@@ -80,11 +81,33 @@ pub(crate) fn signal(pid: u32, number: i32) {
     assert!(Command::new("kill").args([format!("-{number}"), pid.to_string()]).status().unwrap().success(), "kill -{number} {pid}");
 }
 
-/// Kills the first process of a pod of the product, and waits until another has taken its place.
-pub(crate) async fn kill(pod: &str) {
-    let before = wait_until("a process", || process(SYSTEM, pod)).await;
-    signal(before, 9);
-    wait_until("another process", || process(SYSTEM, pod).filter(|now| *now != before)).await;
+/// A pod of the product, whose process is found without asking an API server.
+#[derive(Clone)]
+pub(crate) struct Part {
+    /// In the names of its cgroups, as either driver writes it.
+    uids: [String; 2],
+}
+
+impl Part {
+    pub(crate) fn named(pod: &str) -> Self {
+        let uid = kubectl(&["-n", SYSTEM, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}"], "");
+        Self { uids: [uid.replace('-', "_"), uid] }
+    }
+
+    fn process(&self) -> Option<u32> {
+        first(|pid, groups| {
+            // What holds the pod's namespaces lives as long as the pod.
+            let holds = || fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "pause");
+            self.uids.iter().any(|uid| groups.contains(uid.as_str())) && !holds()
+        })
+    }
+
+    /// Kills its process, and waits until another has taken its place.
+    pub(crate) async fn kill(&self) {
+        let before = wait_until("a process", || self.process()).await;
+        signal(before, 9);
+        wait_until("another process", || self.process().filter(|now| *now != before)).await;
+    }
 }
 
 /// So long a real outage is to be.

@@ -3,7 +3,11 @@
 //! A lease keeps two from working at the same time as a rule. What keeps a late one from doing harm is that every write carries the
 //! version of what it was computed from.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::{
     api::{
@@ -20,6 +24,13 @@ use super::{health::Health, say, settings};
 
 /// Name of the Lease, in the controller's own namespace.
 pub(super) const NAME: &str = "runtimemap-controller";
+
+/// Annotation of the Lease: the settings that its holder took last, as they were written. Whoever leads next goes on with them if those that
+/// are written by then are refused.
+const TAKEN: &str = "runtimemap.io/settings";
+
+/// Text of the settings that were taken last, by this leader or by one before it.
+pub(super) type Taken = Rc<RefCell<Option<String>>>;
 
 /// What to do about a lease that was just read.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,6 +49,7 @@ pub(super) struct Election {
     settings: Api<ConfigMap>,
     identity: String,
     duration: Duration,
+    settings_taken: Taken,
     /// The lease as it was seen to change last, and when that was seen: clocks of other machines are not trusted.
     seen: Option<(Option<String>, Instant)>,
 }
@@ -46,7 +58,12 @@ impl Election {
     /// Takes part under a name that no other controller has.
     pub(super) fn new(client: Client, namespace: &str, identity: String, duration: Duration) -> Self {
         let settings = Api::namespaced(client.clone(), namespace);
-        Self { api: Api::namespaced(client, namespace), settings, identity, duration, seen: None }
+        Self { api: Api::namespaced(client, namespace), settings, identity, duration, settings_taken: Taken::default(), seen: None }
+    }
+
+    /// The settings that are handed on with the lease: the leader says here what it takes.
+    pub(super) fn settings_taken(&self) -> Taken {
+        self.settings_taken.clone()
     }
 
     /// Waits until this one leads.
@@ -103,7 +120,8 @@ impl Election {
         let Some(mut lease) = self.api.get_opt(NAME).await? else {
             let owner_references = self.owner().await.map(|owner| vec![owner]);
             let metadata = ObjectMeta { name: Some(NAME.to_owned()), owner_references, ..ObjectMeta::default() };
-            let lease = Lease { metadata, spec: Some(self.spec(None)) };
+            let mut lease = Lease { metadata, spec: Some(self.spec(None)) };
+            hand_on(&mut lease, &self.settings_taken);
             return taken(self.api.create(&PostParams::default(), &lease).await);
         };
         let version = lease.metadata.resource_version.clone();
@@ -115,7 +133,12 @@ impl Election {
         let expired = same && since.elapsed() >= lasts.map_or(self.duration, Duration::from_secs);
         match step(&lease, &self.identity, expired) {
             Step::Wait => Ok(lease.spec.and_then(|spec| spec.holder_identity)),
-            Step::Renew | Step::Take => {
+            step => {
+                // Also of its own, if it was started again under the same name.
+                if step == Step::Take || self.settings_taken.borrow().is_none() {
+                    self.settings_taken.replace(handed_on(&lease));
+                }
+                hand_on(&mut lease, &self.settings_taken);
                 lease.spec = Some(self.spec(lease.spec.take()));
                 taken(self.api.replace(NAME, &PostParams::default(), &lease).await)
             }
@@ -141,6 +164,16 @@ impl Election {
             lease_transitions: Some(old.lease_transitions.unwrap_or_default() + i32::from(!ours)),
             ..LeaseSpec::default()
         }
+    }
+}
+
+fn handed_on(lease: &Lease) -> Option<String> {
+    lease.metadata.annotations.as_ref().and_then(|annotations| annotations.get(TAKEN)).cloned()
+}
+
+fn hand_on(lease: &mut Lease, taken: &Taken) {
+    if let Some(text) = taken.borrow().clone() {
+        lease.metadata.annotations.get_or_insert_default().insert(TAKEN.to_owned(), text);
     }
 }
 
@@ -176,5 +209,17 @@ mod tests {
         assert_eq!(step(&lease(Some("b")), "a", false), Step::Wait);
         assert_eq!(step(&lease(Some("b")), "a", true), Step::Take);
         assert_eq!((step(&lease(None), "a", false), step(&lease(Some("")), "a", false)), (Step::Take, Step::Take));
+    }
+
+    #[test]
+    fn settings_go_on_with_the_lease() {
+        let (taken, none) = (Taken::default(), Taken::default());
+        let mut lease = Lease::default();
+        hand_on(&mut lease, &none);
+        assert_eq!(handed_on(&lease), None);
+        taken.replace(Some("nodeAgent: {}".to_owned()));
+        hand_on(&mut lease, &taken);
+        hand_on(&mut lease, &none);
+        assert_eq!(handed_on(&lease).as_deref(), Some("nodeAgent: {}"));
     }
 }

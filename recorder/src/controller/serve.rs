@@ -25,6 +25,7 @@ use super::{
     health::Health,
     index::{Index, Placed},
     learn::Waiting,
+    lease::Taken,
     objects::{self, Progress},
     pod::Pod,
     revisions, say,
@@ -67,16 +68,22 @@ struct Controller {
     unsaved: Vec<(Key, revisions::Change)>,
     /// Workloads whose generated objects have to be looked at.
     due: BTreeMap<Key, Occasion>,
+    /// Settings that were taken last, as they were written.
+    taken: Taken,
+    /// Whether this leader has taken any itself: one before it may have gone before it did all that they ask for.
+    settings_read: bool,
     /// Settings that were refused, as they were written.
     refused: String,
 }
 
 /// Serves until it is dropped.
-pub(super) async fn serve(client: Client, plan: &Plan, health: &Health, start: Instant) -> Result<(), Error> {
+pub(super) async fn serve(client: Client, plan: &Plan, health: &Health, start: Instant, taken: Taken) -> Result<(), Error> {
+    let default = Settings::new(plan.period);
+    let settings = taken.borrow().as_deref().and_then(|text| Settings::parse(text, &default).ok()).unwrap_or(default);
     let mut controller = Controller {
         index: Index::new(&plan.namespace),
         owners: Owners::new(client.clone()),
-        workloads: Workloads::new(Settings::new(plan.period)),
+        workloads: Workloads::new(settings),
         desks: BTreeMap::new(),
         filters: Filters::default(),
         templates_read: None,
@@ -93,8 +100,11 @@ pub(super) async fn serve(client: Client, plan: &Plan, health: &Health, start: I
         waiting: Waiting::new(),
         unsaved: Vec::new(),
         due: BTreeMap::new(),
+        taken,
+        settings_read: false,
         refused: String::new(),
     };
+    controller.index.set_cluster(&controller.workloads.settings.cluster_addresses);
     controller.recall().await?;
     let mut changes = watches::all(&client, &plan.namespace);
     let mut tick = interval(TICK);
@@ -218,8 +228,10 @@ impl Controller {
         let text = map.data.as_ref().and_then(|data| data.get(settings::KEY)).map(String::as_str).unwrap_or_default();
         let text = if text.trim().is_empty() { "{}" } else { text };
         match Settings::parse(text, &Settings::new(self.plan.period)) {
-            Ok(new) if new == self.workloads.settings => {}
+            Ok(new) if self.settings_read && new == self.workloads.settings => drop(self.taken.replace(Some(text.to_owned()))),
             Ok(new) => {
+                self.settings_read = true;
+                self.taken.replace(Some(text.to_owned()));
                 self.index.set_cluster(&new.cluster_addresses);
                 let kinds = new.workload_kinds != self.workloads.settings.workload_kinds;
                 self.workloads.settings = new;
@@ -240,7 +252,8 @@ impl Controller {
             Err(error) if self.refused != text => {
                 text.clone_into(&mut self.refused);
                 self.health.refused_settings.inc();
-                let note = format!("settings refused, the old ones stay in force: {error}");
+                let instead = if self.taken.borrow().is_some() { "the old ones stay in force" } else { "the defaults are in force" };
+                let note = format!("settings refused, {instead}: {error}");
                 say(&note);
                 self.announcer.about_settings(&self.plan.namespace, settings::CONFIG_MAP, map.metadata.uid, note).await;
             }

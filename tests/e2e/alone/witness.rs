@@ -1,22 +1,31 @@
-//! What strace sees of a real program on the node, and what its profile says, while the agent is killed again and again.
+//! What strace sees of a real program on the node, and what its profile says, whatever happens meanwhile.
 
 use std::{
     collections::BTreeSet,
     fs,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
 use runtimemap_tests::{
-    sets::{self, Column},
+    sets::{self, Column, Sets},
     space::{Space, wait_until},
     strace,
     witness::witness,
 };
 use serde_json::Value;
 
-use crate::bed::{Bed, kill, parts, process};
+use crate::bed::process;
+
+/// A real program, watched by strace and by the product.
+pub(super) struct Witnessed {
+    space: Space,
+    pid: u32,
+    strace: Held,
+    /// What strace writes, and where.
+    log: tempfile::TempDir,
+}
 
 /// A process that dies with the scenario, whatever comes.
 struct Held(Child);
@@ -43,30 +52,42 @@ fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
     value[field].as_array().map_or(&[][..], Vec::as_slice).iter()
 }
 
-#[tokio::test]
-async fn all_that_strace_sees_of_a_real_program_is_in_its_profile_whoever_is_killed_meanwhile() {
-    let Some(_) = Bed::own() else { return };
-    let space = Space::new("witness").await;
-    space.apply(include_str!("../manifests/witnessed.yaml"));
-    let pid = wait_until("the pod's process", || process(&space.name, "witnessed").filter(|pid| is_shell(*pid))).await;
-    let root = format!("/proc/{pid}/root");
-    let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("strace");
-    let mut strace = watch(pid, &log);
-    fs::write(format!("{root}/tmp/go"), "").unwrap();
-    for _ in 0..5 {
-        for pod in parts("agent") {
-            kill(&pod).await;
-        }
+impl Witnessed {
+    /// Starts one, which does the same again and again.
+    pub(super) async fn start() -> Self {
+        let space = Space::new("witness").await;
+        space.apply(include_str!("../manifests/witnessed.yaml"));
+        let pid = wait_until("the pod's process", || process(&space.name, "witnessed").filter(|pid| is_shell(*pid))).await;
+        let log = tempfile::tempdir().unwrap();
+        let strace = watch(pid, &log.path().join("strace"));
+        let witnessed = Self { space, pid, strace, log };
+        witnessed.say("go");
+        witnessed
     }
-    fs::write(format!("{root}/tmp/stop"), "").unwrap();
-    wait_until("the program's end", || (!Path::new(&root).exists()).then_some(())).await;
-    assert!(strace.0.wait().unwrap().success());
-    let text = fs::read_to_string(&log).unwrap();
-    let seen = witness(&strace::parse(&text).unwrap(), pid, Path::new("/")).unwrap().sets;
 
-    let [profile, _] = space.learned("pod-witnessed").await;
-    let container = &profile["spec"]["containers"][0];
+    fn root(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root", self.pid))
+    }
+
+    fn say(&self, word: &str) {
+        fs::write(self.root().join("tmp").join(word), "").unwrap();
+    }
+
+    /// Ends it. All that strace saw is in its profile; says how much that was.
+    pub(super) async fn end(mut self) -> String {
+        self.say("stop");
+        let root = self.root();
+        wait_until("the program's end", || (!root.exists()).then_some(())).await;
+        assert!(self.strace.0.wait().unwrap().success());
+        let text = fs::read_to_string(self.log.path().join("strace")).unwrap();
+        let seen = witness(&strace::parse(&text).unwrap(), self.pid, Path::new("/")).unwrap().sets;
+        let [profile, _] = self.space.learned("pod-witnessed").await;
+        compared(&seen, &profile["spec"]["containers"][0])
+    }
+}
+
+/// Fails if strace saw what is not in the profile of the container; says how much it saw.
+fn compared(seen: &Sets, container: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let calls: BTreeSet<String> = list(container, "syscalls").map(text).collect();
     let opened: BTreeSet<String> = list(container, "opens").map(|open| text(&open["path"])).collect();
@@ -88,7 +109,7 @@ async fn all_that_strace_sees_of_a_real_program_is_in_its_profile_whoever_is_kil
         format!("{} {column}", seen.get(column).len())
     });
     assert!(seen.get(Column::Opens).len() > 5 && seen.get(Column::Execs).len() > 1, "{figures:?}");
-    eprintln!("FIGURE while the agent was killed 5 times strace saw {}: all in the profile", figures.join(", "));
+    figures.join(", ")
 }
 
 /// The arguments in the line of a started program.
