@@ -128,13 +128,13 @@ replay: build ## part: recorded servers run again under runc with their own filt
 	$(TESTS) runc replay readme
 
 .PHONY: kernels
-kernels: build ## part: Debian's 5.10, 6.1 and 6.12 in virtual machines; KERNELS="5.10 7" chooses, HOOKS=all tries each choice on each
+kernels: build ## part: Debian's 5.10, 6.1, 6.12 and newest 7 in virtual machines; KERNELS="5.10 7" chooses, HOOKS=all tries each choice on each
 	@RUNTIMEMAP_TRUTH="$$($(TESTS) --where truth)" tests/kernels/run.sh $(KERNELS)
 
 .PHONY: conservation
 conservation: build ## what is missing lies in a counted loss: 1,000 random schedules here, 50 on each other kernel; SCHEDULES, KERNELS choose (root)
 	$(needs_root)
-	SCHEDULES=$${SCHEDULES:-1000} $(STATIC) cargo test --release --target $(HOST) --workspace --test agent -- --exact $(CONSERVATION) --nocapture
+	SCHEDULES=$${SCHEDULES:-1000} AT_ONCE=$${AT_ONCE:-8} $(STATIC) cargo test --release --target $(HOST) --workspace --test agent -- --exact $(CONSERVATION) --nocapture
 	@RUNTIMEMAP_AGENT_TESTS="$$($(STATIC) cargo test --release --target $(HOST) --workspace --test agent --no-run --message-format=json | \
 		jq -r 'select(.target.name == "agent").executable // empty')" tests/kernels/conservation.sh $(KERNELS)
 

@@ -33,7 +33,7 @@ async fn o2_a_rollout_goes_on_in_the_same_object() {
 async fn two_revisions_live_at_once_are_learned_each_and_one_that_comes_back_is_known() {
     let space = Space::new("revisions").await;
     // Four of them, one after the other.
-    space.learns_for("10s");
+    space.learns_for("5s");
     space.apply(include_str!("manifests/rollout.yaml"));
     let revisions = |profile: &Value| profile["status"]["revisions"].as_array().map_or(0, Vec::len);
     let complete = |profile: &Value, count: usize| profile["status"]["phase"] == "Complete" && revisions(profile) == count;
@@ -188,7 +188,7 @@ async fn a_static_pod_has_a_map_without_an_owner() {
         assert_eq!(object["spec"]["workload"]["kind"], "StaticPod");
     }
     assert!(opens(&profile, "/act/40"), "{profile}");
-    // It has no owner that it could go with.
-    space.kubectl(&["delete", "applicationprofile,networkneighborhood", "staticpod-fixed", "--wait=false"], "");
+    // It has no owner that it could go with, and may be gone with its pod.
+    space.kubectl(&["delete", "applicationprofile,networkneighborhood", "staticpod-fixed", "--wait=false", "--ignore-not-found"], "");
     space.until_gone(NEIGHBORHOOD, "staticpod-fixed").await;
 }

@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 tests=${RUNTIMEMAP_AGENT_TESTS:?names the program of the tests of the agent; make conservation sets it}
 recorder=${RUNTIMEMAP_RECORDER:?names the static recorder; make conservation sets it}
 test=${CONSERVATION:?names the test; make conservation sets it}
-[ $# -gt 0 ] || set -- 5.10 6.1 6.12
+[ $# -gt 0 ] || set -- 5.10 6.1 6.12 7
 
 trusted=/etc/ssl/certs/ca-certificates.crt
 output=$(mktemp)

@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 recorder=${RUNTIMEMAP_RECORDER:?names the static recorder; make kernels sets it}
 [ -x "$recorder" ] || { echo "kernels: there is no $recorder: run 'make build'" >&2; exit 1; }
 truth=${RUNTIMEMAP_TRUTH:?names the program of make truth; make kernels sets it}
-[ $# -gt 0 ] || set -- 5.10 6.1 6.12
+[ $# -gt 0 ] || set -- 5.10 6.1 6.12 7
 
 # Layouts: what is at /sys/fs/cgroup, and what / is.
 layouts=(v2/plain v1/overlay hybrid/plain)

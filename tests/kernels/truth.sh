@@ -4,9 +4,9 @@
 # Programs of the table that need nothing but what run.sh puts into the machine. Each costs the time that the kernel takes to verify ours.
 set_of_programs() {
     case $1 in
-        best) truth 'shell pipeline' mounts capabilities 'deep paths' 'python files' 'python tcp' 'python udp' 'python names' ;;
-        # What the hooks are for that are done without: files, capabilities, datagrams.
-        *) truth mounts 'capabilities used' 'python files' 'python udp' 'python names' ;;
+        best) truth 'shell pipeline' mounts capabilities 'refused by a filter' 'deep paths' 'python files' 'python tcp' 'python udp' 'python names' ;;
+        # What the hooks are for that are done without: files, capabilities, refusals, datagrams.
+        *) truth mounts 'capabilities used' 'refused by a filter' 'python files' 'python udp' 'python names' ;;
     esac
 }
 

@@ -31,7 +31,7 @@ async fn what_a_person_approved_is_where_the_kubelet_finds_it_and_a_pod_runs_und
     let Some(_) = Bed::own() else { return };
     let folder = env::var("SECCOMP").expect("SECCOMP is the kubelet's folder; run.sh sets it");
     let space = Space::new("delivered").await;
-    space.learns_for("10s");
+    space.learns_for("5s");
     space.apply(include_str!("../manifests/rollout.yaml"));
     space.learned("deployment-web").await;
     let profile = space.until(SECCOMP, "deployment-web", "is made", |_| true).await;

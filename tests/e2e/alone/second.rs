@@ -54,8 +54,10 @@ fn status(kind: &str, which: &[&str], status: &Value) {
 
 impl Drop for SecondNode {
     fn drop(&mut self) {
-        kubectl(&["-n", SYSTEM, "delete", "pod", "agent2", "--force", "--grace-period=0", "--ignore-not-found"], "");
         kubectl(&["delete", "node", NAME, "--ignore-not-found"], "");
+        // Those of DaemonSets, too, which would be waited for until somebody collects them.
+        let placed = format!("--field-selector=spec.nodeName={NAME}");
+        kubectl(&["delete", "pods", "--all-namespaces", &placed, "--force", "--grace-period=0", "--wait=false"], "");
         kubectl(&["delete", "nodeobservation,nodedirective", NAME, "--ignore-not-found"], "");
     }
 }

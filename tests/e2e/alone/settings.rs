@@ -48,7 +48,7 @@ fn current(object: &Value) -> (&Value, &Value) {
 async fn policies_are_made_once_they_are_asked_for_and_kept_when_they_no_longer_are() {
     let controllers = parts("controller");
     let space = Space::new("asked").await;
-    space.learns_for("10s");
+    space.learns_for("5s");
     let settings = Settings::set(&["nodeAgent.generatePolicies.networkPolicy=false", "nodeAgent.generatePolicies.seccomp=false"]);
     space.apply(include_str!("../manifests/rollout.yaml"));
     space.learned("deployment-web").await;
@@ -74,7 +74,7 @@ async fn what_ran_while_it_was_off_is_learned_from_what_still_shows_once_it_is_o
         assert!(!links.contains("sys_enter") && !links.contains("cgroup_mkdir"), "hooks of nobody are left: {links}");
     }
     let space = Space::new("before").await;
-    space.learns_for("10s");
+    space.learns_for("5s");
     space.apply(include_str!("../manifests/before.yaml"));
     space.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"], "");
     assert_eq!(space.kubectl(&["get", "applicationprofiles", "-o", "name"], ""), "");
@@ -90,7 +90,7 @@ async fn o4_replicas_on_nodes_without_an_agent_are_named() {
     // Only now: an agent's pod that nobody runs there would hold up the others' update.
     let second = SecondNode::new();
     let space = Space::new("selector").await;
-    space.learns_for("10s");
+    space.learns_for("5s");
     space.apply(include_str!("../manifests/spread.yaml"));
     let template = "jsonpath={range .items[*]}{.spec.nodeName}/{.metadata.name} {end}";
     let placed = || {
