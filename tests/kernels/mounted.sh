@@ -36,8 +36,8 @@ esac
 
 echo 1 >/proc/sys/kernel/printk
 # The output's line passes bytes as they are, and both lines are drained when they are closed.
-stty -F /dev/ttyS1 raw -echo
-setsid sh /command </dev/null >/dev/ttyS1 2>&1
+stty -F "/dev/$output" raw -echo
+setsid sh /command </dev/null >"/dev/$output" 2>&1
 status=$?
-echo "$status" >/dev/ttyS2
+echo "$status" >"/dev/$ending"
 poweroff -f

@@ -47,7 +47,17 @@ done
 [ $# -gt 0 ] || die "no command after --"
 case $cgroup in v1 | v2 | hybrid) ;; *) die "--cgroup is v1, v2 or hybrid, not '$cgroup'" ;; esac
 case $root in plain) ;; overlay) modules+=(overlay) ;; *) die "--root is plain or overlay, not '$root'" ;; esac
-for tool in qemu-system-x86_64 cpio modprobe busybox; do
+# Three serial lines: the console, the command's output, its exit status. qemu64 is the processor that all of the kernels boot on, cortex-a57
+# the plainest one of arm64.
+foreign=
+case $series in
+    *-arm64)
+        machine=(qemu-system-aarch64 -M virt -cpu cortex-a57) line=pci-serial console=ttyAMA0 output=ttyS0 ending=ttyS1
+        foreign=$("$here/fetch.sh" programs-arm64) || die "there are no programs for $series"
+        ;;
+    *) machine=(qemu-system-x86_64 -cpu qemu64) line=isa-serial console=ttyS0 output=ttyS1 ending=ttyS2 ;;
+esac
+for tool in "${machine[0]}" cpio modprobe busybox; do
     command -v "$tool" >/dev/null || die "$tool is not installed: run 'make setup'"
 done
 
@@ -66,7 +76,7 @@ put() { # SRC DST
 }
 
 mkdir -p "$tree"/{bin,sbin,usr/bin,usr/sbin,dev,proc,sys,tmp,run,etc,root,var,lib,lib64,mnt}
-put "$(command -v busybox)" /bin/busybox
+put "$foreign$(command -v busybox)" /bin/busybox
 put "$here/init.sh" /init
 put "$here/mounted.sh" /mounted.sh
 chmod 755 "$tree/init"
@@ -88,6 +98,12 @@ if [ ${#modules[@]} -gt 0 ]; then
     done < <(grep '^insmod ' "$work/depends")
 fi
 
+# What programs of another architecture load cannot be asked here.
+if [ -n "$foreign" ]; then
+    mkdir -p "$tree/usr/lib"
+    cp -a "$foreign/usr/lib/aarch64-linux-gnu" "$tree/usr/lib/"
+    put "$foreign/lib/ld-linux-aarch64.so.1" /lib/ld-linux-aarch64.so.1
+fi
 for program in "${programs[@]}"; do
     source=${program%%:*}
     target=${program#*:}
@@ -108,19 +124,18 @@ done
     for word in "$@"; do printf " '%s'" "${word//\'/\'\\\'\'}"; done
     echo
 } >"$tree/command"
-printf 'cgroup=%s\nroot=%s\n' "$cgroup" "$root" >"$tree/settings"
+printf '%s\n' "cgroup=$cgroup" "root=$root" "output=$output" "ending=$ending" >"$tree/settings"
 
 (cd "$tree" && find . -print0 | cpio --null --create --format=newc --owner=0:0 --quiet) >"$work/initrd" || die "failed to pack the machine's files"
 
-# Serial lines: 1 the console, 2 the command's output, 3 its exit status. qemu64 is the processor all of these kernels boot on.
 # Its processors take turns: a kernel patches its own code when tracepoints come and go, and with a thread for each of them one
 # was once seen to run what another was just patching (a panic in the middle of a jump). It costs no time that can be measured.
 # shellcheck disable=SC2054 # the commas are QEMU's
-machine=(qemu-system-x86_64 -accel "tcg,thread=single" -cpu qemu64 -smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot
-    -kernel "$kernel/vmlinuz" -initrd "$work/initrd" -append "console=ttyS0 panic=-1 quiet"
+machine+=(-accel "tcg,thread=single" -smp "$cpus" -m "$memory" -nodefaults -display none -no-reboot
+    -kernel "$kernel/vmlinuz" -initrd "$work/initrd" -append "console=$console panic=-1 quiet"
     -chardev "file,id=console,path=$work/console" -serial chardev:console
-    -chardev stdio,id=output,signal=off -serial chardev:output
-    -chardev "file,id=status,path=$work/status" -serial chardev:status)
+    -chardev stdio,id=output,signal=off -device "$line,chardev=output"
+    -chardev "file,id=status,path=$work/status" -device "$line,chardev=status")
 # In the background, so that whoever ends this script ends the machine with it.
 timeout --foreground --kill-after=5 "$seconds" "${machine[@]}" </dev/null &
 qemu=$!
