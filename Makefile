@@ -21,10 +21,14 @@ $(SETUP): tests/setup/setup.sh tests/setup/packages.txt tests/setup/requirements
 # for build scripts and macros.
 HOST := $(shell uname -m)-unknown-linux-gnu
 STATIC := RUSTFLAGS='-C target-feature=+crt-static'
-RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target))/$(HOST)/release
-DEVELOPMENT := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
+ARM64 := aarch64-unknown-linux-gnu
+BUILT := $(abspath $(or $(CARGO_TARGET_DIR),target))
+RELEASE := $(BUILT)/$(HOST)/release
+DEVELOPMENT := $(BUILT)/debug
 export RUNTIMEMAP_RECORDER ?= $(RELEASE)/runtimemap-recorder
 export RUNTIMEMAP_PLUGIN ?= $(RELEASE)/kubectl-runtimemap
+export RUNTIMEMAP_RECORDER_ARM64 ?= $(BUILT)/$(ARM64)/release/runtimemap-recorder
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER ?= aarch64-linux-gnu-gcc
 
 TESTS := tests/setup/test.sh
 # The parts of `make test`, in the order in which they run. Each is a target of its own.
@@ -37,13 +41,16 @@ UNIT_TESTS := $(filter-out plugin% runc judge readme,$(UNIT_TESTS))
 
 export CONSERVATION := conservation::what_is_missing_lies_in_a_counted_loss
 
+# Builds one test program and prints where it is: by options of cargo, and its name.
+test_program = cargo test $(1) --workspace --test $(2) --no-run --message-format=json | jq -r 'select(.target.name == "$(2)").executable // empty'
+
 define needs_root
 @[ "$$(id -u)" = 0 ] || { echo "$@: loads eBPF programs, which needs root; run it as root, or leave it out: make test WITHOUT=$@" >&2; exit 1; }
 endef
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## install what building and testing need (root, for Debian packages); quick when all is there
@@ -57,6 +64,11 @@ tools:
 .PHONY: build
 build: ## the recorder and the plugin, optimized and static
 	$(STATIC) cargo build --release --target $(HOST) -p runtimemap-recorder -p kubectl-runtimemap
+
+.PHONY: arm64
+arm64: ## the same for arm64, built here; installs what that needs (root, for Debian packages)
+	@tests/setup/setup.sh arm64
+	$(STATIC) cargo build --release --target $(ARM64) -p runtimemap-recorder -p kubectl-runtimemap
 
 .PHONY: check
 check: format lint unit ## the quick inner loop: format, clippy, unit tests
@@ -128,15 +140,16 @@ replay: build ## part: recorded servers run again under runc with their own filt
 	$(TESTS) runc replay readme
 
 .PHONY: kernels
-kernels: build ## part: Debian's 5.10, 6.1, 6.12 and newest 7 in virtual machines; KERNELS="5.10 7" chooses, HOOKS=all tries each choice on each
-	@RUNTIMEMAP_TRUTH="$$($(TESTS) --where truth)" tests/kernels/run.sh $(KERNELS)
+kernels: $(if $(filter-out %-arm64,$(or $(KERNELS),6.1)),build) $(if $(filter %-arm64,$(KERNELS)),arm64) ## part: Debian's 5.10, 6.1, 6.12 and newest 7 in virtual machines; KERNELS="7 6.1-arm64" chooses, HOOKS=all tries each choice on each
+	@export RUNTIMEMAP_TRUTH="$$($(TESTS) --where truth)"; \
+	$(if $(filter %-arm64,$(KERNELS)),export RUNTIMEMAP_TRUTH_ARM64="$$($(call test_program,--target $(ARM64),truth))";) \
+	tests/kernels/run.sh $(KERNELS)
 
 .PHONY: conservation
 conservation: build ## what is missing lies in a counted loss: 1,000 random schedules here, 50 on each other kernel; SCHEDULES, KERNELS choose (root)
 	$(needs_root)
 	SCHEDULES=$${SCHEDULES:-1000} AT_ONCE=$${AT_ONCE:-8} $(STATIC) cargo test --release --target $(HOST) --workspace --test agent -- --exact $(CONSERVATION) --nocapture
-	@RUNTIMEMAP_AGENT_TESTS="$$($(STATIC) cargo test --release --target $(HOST) --workspace --test agent --no-run --message-format=json | \
-		jq -r 'select(.target.name == "agent").executable // empty')" tests/kernels/conservation.sh $(KERNELS)
+	@RUNTIMEMAP_AGENT_TESTS="$$($(STATIC) $(call test_program,--release --target $(HOST),agent))" tests/kernels/conservation.sh $(KERNELS)
 
 .PHONY: e2e
 e2e: build ## part: a real Kubernetes node, runtimemap on it, and workloads' objects, whole (root); ONLY=network chooses by name

@@ -5,8 +5,6 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-recorder=${RUNTIMEMAP_RECORDER:?names the static recorder; make kernels sets it}
-[ -x "$recorder" ] || { echo "kernels: there is no $recorder: run 'make build'" >&2; exit 1; }
 truth=${RUNTIMEMAP_TRUTH:?names the program of make truth; make kernels sets it}
 [ $# -gt 0 ] || set -- 5.10 6.1 6.12 7
 
@@ -16,27 +14,42 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/runtimemap-kernels.XXXXXX")
 # A machine ends with the one that waits for it.
 trap 'jobs -p | xargs -r kill 2>/dev/null || true; rm -rf "$work"' EXIT
 
-# Debian's own programs beside busybox, for the ladders.
-options=(--program "$recorder:/bin/runtimemap-recorder" --module sctp --seconds 900)
-gcc -static -O1 -Wall -Wextra -o "$work/wire" "$here/wire.c" || { echo "kernels: failed to compile wire.c: run 'make setup'" >&2; exit 1; }
-options+=(--program "$work/wire:/bin/wire")
-for file in programs.sh network.sh age.sh truth.sh ladder.bash; do options+=(--file "$here/$file:/$file"); done
-for program in bash tar find sort sed grep; do options+=(--program "/usr/bin/$program"); done
-options+=(--program "$(command -v bpftool):/bin/bpftool")
+# equip ARCHITECTURE: what its machines get, as options of vm.sh: those of every layout, and what the table of programs (truth.sh) needs beside
+# that, in the first layout. Debian's own programs are there beside busybox, for the ladders.
+equip() {
+    local folder=$work/$1 tools='' lent='' recorder truth_inside python program file library options table
+    case $1 in
+        amd64) recorder=${RUNTIMEMAP_RECORDER:?names the static recorder; make kernels sets it} truth_inside=$truth ;;
+        arm64)
+            recorder=${RUNTIMEMAP_RECORDER_ARM64:?names the static recorder; make kernels sets it}
+            truth_inside=${RUNTIMEMAP_TRUTH_ARM64:?names the program of make truth; make kernels sets it}
+            tools=aarch64-linux-gnu-
+            lent=$("$here/fetch.sh" programs-arm64) || return 1
+            ;;
+    esac
+    [ -x "$recorder" ] || { echo "kernels: there is no $recorder: run 'make build'" >&2; return 1; }
+    options=(--program "$recorder:/bin/runtimemap-recorder" --module sctp --seconds 900)
+    mkdir -p "$folder"/{built,python}
+    "${tools}gcc" -static -O1 -Wall -Wextra -o "$folder/wire" "$here/wire.c" || { echo "kernels: failed to compile wire.c: run 'make setup'" >&2; return 1; }
+    options+=(--program "$folder/wire:/bin/wire")
+    for file in programs.sh network.sh age.sh truth.sh ladder.bash; do options+=(--file "$here/$file:/$file"); done
+    for program in bash tar find sort sed grep; do options+=(--program "$lent/usr/bin/$program:/usr/bin/$program"); done
+    options+=(--program "$lent$(command -v bpftool):/bin/bpftool")
 
-# What the table of programs (truth.sh) needs beside that, in the first layout.
-mkdir "$work/built" "$work/python"
-"$truth" --build "$work/built"
-strip -o "$work/truth" "$truth"
-python=$(basename "$(realpath /usr/bin/python3)")
-tar -C "/usr/lib/$python" --exclude test --exclude __pycache__ --exclude 'config-*' --exclude idlelib --exclude lib2to3 -cf - . | tar -C "$work/python" -xf -
-table=(--file "$work/built:/built" --file "$work/python:/usr/lib/$python" --program "$work/truth:/bin/truth" --memory 1536 --seconds 1500)
-for program in strace unshare setpriv python3; do table+=(--program "$(realpath "/usr/bin/$program"):/usr/bin/$program"); done
-# One that is copied elsewhere and runs there, which busybox's cannot.
-table+=(--program /usr/bin/true:/bin/true)
-# What python's own libraries load is found like what a program loads.
-ldd "/usr/lib/$python"/lib-dynload/_ctypes.*.so | sed -n 's|^[^/]*\(/[^ ]*ffi[^ ]*\).*|\1|p' >"$work/libraries"
-while read -r library; do table+=(--file "$library:$library"); done <"$work/libraries"
+    TRUTH_COMPILER=${tools}gcc "$truth" --build "$folder/built" || return 1
+    "${tools}strip" -o "$folder/truth" "$truth_inside"
+    python=$(basename "$(realpath "$lent/usr/bin/python3")")
+    tar -C "$lent/usr/lib/$python" --exclude test --exclude __pycache__ --exclude 'config-*' --exclude idlelib --exclude lib2to3 -cf - . | tar -C "$folder/python" -xf -
+    table=(--file "$folder/built:/built" --file "$folder/python:/usr/lib/$python" --program "$folder/truth:/bin/truth" --memory 1536 --seconds 1500)
+    for program in strace unshare setpriv python3; do table+=(--program "$(realpath "$lent/usr/bin/$program"):/usr/bin/$program"); done
+    # One that is copied elsewhere and runs there, which busybox's cannot.
+    table+=(--program "$lent/usr/bin/true:/bin/true")
+    # What python's own libraries load is found like what a program loads.
+    [ -n "$lent" ] || while read -r library; do table+=(--file "$library:$library"); done \
+        < <(ldd "/usr/lib/$python"/lib-dynload/_ctypes.*.so | sed -n 's|^[^/]*\(/[^ ]*ffi[^ ]*\).*|\1|p')
+    printf '%s\n' "${options[@]}" >"$folder/options"
+    printf '%s\n' "${table[@]}" >"$folder/table"
+}
 
 # grown SERIES OUTPUT: programs of which the verifier walked over a tenth more than verified.txt says, or of which it says nothing. WRITE=verified
 # writes it anew.
@@ -52,8 +65,9 @@ grown() {
 
 # machine SERIES LAYOUT: one machine, whose output, status and seconds go to a folder of its own.
 machine() {
-    local folder=$work/$1/$2 began=$SECONDS outcome=0 extra=()
-    if [ "$2" = "${layouts[0]}" ]; then extra=("${table[@]}"); fi
+    local folder=$work/$1/$2 began=$SECONDS outcome=0 options extra=()
+    mapfile -t options <"$work/$(architecture "$1")/options"
+    if [ "$2" = "${layouts[0]}" ]; then mapfile -t extra <"$work/$(architecture "$1")/table"; fi
     "$here/vm.sh" "$1" --cgroup "${2%/*}" --root "${2#*/}" "${options[@]}" "${extra[@]}" -- env "HOOKS=${HOOKS:-}" sh /programs.sh >"$folder/output" 2>"$folder/errors" &
     # shellcheck disable=SC2064 # the process of now
     trap "kill $! 2>/dev/null || true" EXIT
@@ -61,6 +75,9 @@ machine() {
     echo "$outcome $((SECONDS - began))" >"$folder/ended"
     echo "kernels: $1, cgroup ${2%/*}, ${2#*/} root has ended ($((SECONDS - began)) s)" >&2
 }
+
+architecture() { case $1 in *-arm64) echo arm64 ;; *) echo amd64 ;; esac; }
+for each in $(for series in "$@"; do architecture "$series"; done | sort -u); do equip "$each"; done
 
 # As many at a time as there are processors: each machine keeps one busy.
 running=0
@@ -77,7 +94,7 @@ wait
 rows=() passed=0 failed=0
 for series in "$@"; do
     folder=$(cat "$work/$series.folder")
-    [ -n "$folder" ] || { rows+=("$(printf '%-6s no kernel to boot' "$series")"); failed=$((failed + 1)); continue; }
+    [ -n "$folder" ] || { rows+=("$(printf '%-9s no kernel to boot' "$series")"); failed=$((failed + 1)); continue; }
     version=$(cat "$folder/version")
     for layout in "${layouts[@]}"; do
         output=$work/$series/$layout/output
@@ -116,13 +133,13 @@ truths() {
                 split(lines[i], word, " ")
                 used = hook[word[2], signal[word[3]]]
                 if (word[3] == "peers") used = used ", " hook[word[2], signal["names"]]
-                printf "%-6s %-8s %-13s %7s %9s %9s  %s\n", series, word[2], word[3], word[4], word[6], word[7], used
+                printf "%-9s %-8s %-13s %7s %9s %9s  %s\n", series, word[2], word[3], word[4], word[6], word[7], used
             }
         }' "$work/$1/${layouts[0]}/output"
 }
 
 echo
-printf '%-6s %-8s %-13s %7s %9s %9s  %s\n' kernel hooks facts truth recall precision "used for it"
+printf '%-9s %-8s %-13s %7s %9s %9s  %s\n' kernel hooks facts truth recall precision "used for it"
 for series in "$@"; do truths "$series"; done
 printf '%s\n' "" "kernel                     cgroup root" "${rows[@]}"
 echo "$passed passed, $failed failed"

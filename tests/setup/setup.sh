@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# setup.sh [cluster]: installs what building and testing need and is not there yet. Quick when all is there: every step looks first.
-# With "cluster" also what takes minutes to build and only tests on a real Kubernetes need.
+# setup.sh [cluster|arm64]: installs what building and testing need and is not there yet. Quick when all is there: every step looks first.
+# With "cluster" also what takes minutes to build and only tests on a real Kubernetes need, with "arm64" what builds for that architecture
+# and interprets its machine.
 #
 # Debian packages (packages.txt), bpf-linker and the linked toolchain "bpf", and, in the cache, kubectl, helm, the Python tools and the
 # programs of a Kubernetes cluster.
@@ -143,13 +144,19 @@ cluster_programs() { # Kubernetes, CoreDNS and a runc, out of Go modules; what t
     fi
 }
 
+arm64() {
+    packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
+    rustup target list --installed | grep -qx aarch64-unknown-linux-gnu || rustup target add aarch64-unknown-linux-gnu \
+        || die "failed to get Rust's standard library for arm64"
+}
+
 mkdir -p "$cache/bin"
 export PATH=$PATH:$cache/bin
 debian_packages
 toolchain=$(bpf_toolchain)
 python_tools
 clients
-if [ "${1:-}" = cluster ]; then cluster_programs; fi
+case ${1:-} in cluster) cluster_programs ;; arm64) arm64 ;; esac
 
 # An own choice in the environment goes before the one made here.
 cat >"$cache/setup.mk.new" <<MK

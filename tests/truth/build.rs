@@ -10,6 +10,8 @@ use anyhow::{Context, Result, bail};
 
 /// Names a folder of programs that [`all`] made, for machines that have no compiler.
 pub(crate) const BUILT: &str = "TRUTH_BUILT";
+/// Names the compiler of [`all`], where it is for another architecture.
+const COMPILER: &str = "TRUTH_COMPILER";
 /// The programs: name, source, and what the compiler is told beside the usual.
 const SOURCES: &[(&str, &str, &[&str])] = &[
     ("deep", include_str!("programs/sources/deep.c"), &[]),
@@ -49,7 +51,8 @@ pub(crate) fn c(folder: &Path, name: &str) -> Result<PathBuf> {
         let built = Path::new(&built).join(name);
         fs::copy(&built, &to).with_context(|| format!("failed to copy {}", built.display()))?;
     } else {
-        run(Command::new("gcc").args(["-O1", "-static", "-pthread", "-Wall", "-Werror", "-o"]).arg(&to).arg(&from).args(*flags))?;
+        let compiler = env::var_os(COMPILER).unwrap_or_else(|| "gcc".into());
+        run(Command::new(compiler).args(["-O1", "-static", "-pthread", "-Wall", "-Werror", "-o"]).arg(&to).arg(&from).args(*flags))?;
     }
     Ok(to)
 }

@@ -1,9 +1,9 @@
 //! `make truth`: records real programs while strace watches the same run from outside, and compares.
 //!
 //! Needs root, strace, and the recorder (`RUNTIMEMAP_RECORDER` names it). Arguments choose programs by a
-//! part of their name; none means all. `--build FOLDER` compiles the table's own programs for a machine that has no compiler, where TRUTH_BUILT
-//! names that folder; TRUTH_AVOID names hooks to do without, TRUTH_TRIES how often a program may run that the kernel spoilt. A program that `make setup` installs and that is not there has failed, unless RUNTIMEMAP_TEST_WITHOUT
-//! names `lacking`.
+//! part of their name; none means all. `--build FOLDER` compiles the table's own programs for a machine that has no compiler, with gcc or what TRUTH_COMPILER names; there TRUTH_BUILT names
+//! that folder. TRUTH_AVOID names hooks to do without, TRUTH_TRIES how often a program may run that the kernel spoilt. A program that
+//! `make setup` installs and that is not there has failed, unless RUNTIMEMAP_TEST_WITHOUT names `lacking`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is this program's purpose, and it is run by hand or by make")]
 
