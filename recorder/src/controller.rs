@@ -9,6 +9,7 @@ mod index;
 mod learn;
 mod lease;
 mod objects;
+mod pause;
 mod pod;
 mod revisions;
 mod serve;

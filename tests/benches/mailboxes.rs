@@ -50,6 +50,21 @@ impl Server {
     fn kubeconfig(&self) -> PathBuf {
         self.0.path().join("pki/admin.kubeconfig")
     }
+
+    /// That of a service account of the chart's: nobody else may write what is learned.
+    fn kubeconfig_of(&self, account: &str) -> PathBuf {
+        let kubectl = |arguments: &[&str]| {
+            let output = Command::new("kubectl").arg("--kubeconfig").arg(self.kubeconfig()).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let mut config: Value = serde_json::from_str(&kubectl(&["config", "view", "--raw", "--minify", "-o", "json"])).unwrap();
+        let token = kubectl(&["-n", "runtimemap", "create", "token", account, "--duration=2h"]);
+        config["users"][0]["user"] = json!({"token": token.trim()});
+        let file = self.0.path().join(account);
+        std::fs::write(&file, config.to_string()).unwrap();
+        file
+    }
 }
 
 impl Drop for Server {
@@ -176,7 +191,7 @@ async fn main() {
 
     let began = Instant::now();
     let mut command = Command::new(recorder);
-    command.args(["controller", "--namespace", "runtimemap", "--kubeconfig"]).arg(&kubeconfig);
+    command.args(["controller", "--namespace", "runtimemap", "--kubeconfig"]).arg(server.kubeconfig_of("runtimemap-controller"));
     let controller = Controller(command.stderr(Stdio::null()).spawn().unwrap());
     let directives: Api<NodeDirective> = Api::all(admin.clone());
     let mut most = full;

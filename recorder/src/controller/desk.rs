@@ -8,6 +8,7 @@ use runtimemap_crds::{
 
 use super::{
     index::TOMBSTONE,
+    pause::Pause,
     workloads::{Key, Open, Workloads},
 };
 
@@ -44,6 +45,8 @@ pub(super) struct Desk {
     /// As it was written last, and its version.
     written: Option<NodeDirectiveSpec>,
     version: Option<String>,
+    /// Since it was refused last.
+    pause: Option<Pause>,
 }
 
 impl Desk {
@@ -54,7 +57,7 @@ impl Desk {
             (id, Entry { directive: directive.clone(), sequence: spec.ack.sequence, ..Entry::default() })
         };
         let containers = spec.containers.iter().map(entry).collect();
-        Self { ack: spec.ack.clone(), containers, pods: spec.pods.clone(), written: Some(spec), version }
+        Self { ack: spec.ack.clone(), containers, pods: spec.pods.clone(), written: Some(spec), version, pause: None }
     }
 
     /// Whether this batch was stored already.
@@ -177,7 +180,17 @@ impl Desk {
 
     /// It was written.
     pub(super) fn wrote(&mut self, spec: NodeDirectiveSpec, version: Option<String>) {
-        (self.written, self.version) = (Some(spec), version);
+        (self.written, self.version, self.pause) = (Some(spec), version, None);
+    }
+
+    /// It could not be written as it is, and may not be for a while.
+    pub(super) fn refused(&mut self, now: Instant) {
+        self.pause = Some(Pause::after(self.pause, now));
+    }
+
+    /// Whether it was refused a moment ago.
+    pub(super) fn is_paused(&self, now: Instant) -> bool {
+        self.pause.is_some_and(|pause| !pause.is_over(now))
     }
 
     /// Somebody else wrote it, or it is gone: this is its version now.

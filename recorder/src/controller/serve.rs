@@ -27,6 +27,7 @@ use super::{
     learn::Waiting,
     lease::Taken,
     objects::{self, Progress},
+    pause::{Pause, is_refusal},
     pod::Pod,
     revisions, say,
     settings::{self, Settings},
@@ -66,6 +67,8 @@ struct Controller {
     waiting: Waiting,
     /// What has yet to be stored, by workload.
     unsaved: Vec<(Key, revisions::Change)>,
+    /// Workloads of which that was refused a while ago.
+    pauses: HashMap<Key, Pause>,
     /// Workloads whose generated objects have to be looked at.
     due: BTreeMap<Key, Occasion>,
     /// Settings that were taken last, as they were written.
@@ -99,6 +102,7 @@ pub(super) async fn serve(client: Client, plan: &Plan, health: &Health, start: I
         mail: BTreeMap::new(),
         waiting: Waiting::new(),
         unsaved: Vec::new(),
+        pauses: HashMap::new(),
         due: BTreeMap::new(),
         taken,
         settings_read: false,
@@ -272,9 +276,20 @@ impl Controller {
         self.note_success().await;
         self.look();
         for (key, change) in std::mem::take(&mut self.unsaved) {
-            if let Err(error) = self.save(&key, &change).await {
-                say(&format!("failed to store {}/{}: {error}; trying again", key.0, key.1));
+            let pause = self.pauses.get(&key).copied();
+            if pause.is_some_and(|pause| !pause.is_over(Instant::now())) {
                 self.unsaved.push((key, change));
+                continue;
+            }
+            match self.save(&key, &change).await {
+                Ok(()) => drop(self.pauses.remove(&key)),
+                Err(error) => {
+                    say(&format!("failed to store {}/{}: {error}; trying again", key.0, key.1));
+                    if is_refusal(&error) {
+                        self.pauses.insert(key.clone(), Pause::after(pause, Instant::now()));
+                    }
+                    self.unsaved.push((key, change));
+                }
             }
         }
         self.generate().await;

@@ -10,7 +10,7 @@ use kube::{
 use runtimemap_crds::{NodeDirective, NodeObservation, PodDirective};
 
 use super::{Controller, is_bound};
-use crate::controller::{say, store};
+use crate::controller::{pause::is_refusal, say, store};
 
 impl Controller {
     /// Tells every node what its pods and containers are to do.
@@ -30,6 +30,9 @@ impl Controller {
             workloads.tell(index, placed).map(|watch| PodDirective { pod_uid: placed.pod.cgroup().to_owned(), watch })
         };
         let pods = index.of_node(node).filter(|placed| is_bound(placed)).filter_map(tell).collect();
+        if desk.is_paused(Instant::now()) {
+            return;
+        }
         desk.tell(pods, &|pod| index.pod(pod, node).is_some(), Instant::now());
         let Some((spec, version)) = desk.write(workloads, index.covered(node, &workloads.settings), seccomp) else { return };
         let api: Api<NodeDirective> = Api::all(self.client.clone());
@@ -54,7 +57,14 @@ impl Controller {
                     desk.changed(now);
                 }
             }
-            Err(error) => say(&format!("failed to write NodeDirective {node}: {error}; trying again")),
+            Err(error) => {
+                say(&format!("failed to write NodeDirective {node}: {error}; trying again"));
+                if is_refusal(&error)
+                    && let Some(desk) = self.desks.get_mut(node)
+                {
+                    desk.refused(Instant::now());
+                }
+            }
         }
     }
 
