@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Longest that anything here may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A folder for ledger and pins, a kubelet's groups, a cluster to talk to.
 pub(crate) struct Rig {

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use runtimemap_crds::ProfileStatus;
@@ -150,4 +150,16 @@ fn a_container_whose_pod_is_gone_is_known_for_a_while() {
     desk.tell(Vec::new(), &|_| false, now + TOMBSTONE);
     // Of the last batch the node has yet to hear.
     assert!(desk.known("p", "a").is_none() && desk.known("p", "b").is_some());
+}
+
+#[test]
+fn a_directive_that_was_refused_waits_until_it_was_written() {
+    let (mut desk, now) = (Desk::default(), Instant::now());
+    assert!(!desk.is_paused(now));
+    desk.refused(now);
+    assert!(desk.is_paused(now) && !desk.is_paused(now + Duration::from_secs(1)));
+    desk.refused(now);
+    assert!(desk.is_paused(now + Duration::from_secs(1)));
+    desk.wrote(NodeDirectiveSpec::default(), None);
+    assert!(!desk.is_paused(now));
 }
