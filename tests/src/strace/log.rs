@@ -21,6 +21,10 @@ pub enum Event<'a> {
 }
 
 const UNFINISHED: &str = "<unfinished ...>";
+/// Another thread's call whose end strace shows first says so.
+const CHANGED: &str = " <pid changed to ";
+/// The call of a thread that was killed before strace had asked which one it is, and so before the kernel entered it.
+const NAMELESS: &str = "???()";
 
 struct Begun<'a> {
     name: &'a str,
@@ -104,6 +108,9 @@ impl<'a> Reader<'a> {
     }
 
     fn call(&mut self, pid: u32, rest: &'a str, line: &str, number: usize) -> Result<(), Unreadable> {
+        if rest.strip_prefix(NAMELESS).is_some_and(|rest| rest.trim_start() == "= ?") {
+            return Ok(());
+        }
         let open = rest.find('(').ok_or_else(|| Unreadable::new("no call", line))?;
         let name = &rest[..open];
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
@@ -112,8 +119,9 @@ impl<'a> Reader<'a> {
         if self.begun.contains_key(&pid) {
             return Err(Unreadable::new("a call inside of another", line));
         }
-        if let Some(arguments) = rest.strip_suffix(UNFINISHED) {
-            self.begun.insert(pid, Begun { name, arguments: &arguments[open + 1..], line: number });
+        let changed = || rest.strip_suffix(" ...>").and_then(|rest| rest.rsplit_once(CHANGED)).map(|(rest, _)| rest);
+        if let Some(begun) = rest.strip_suffix(UNFINISHED).or_else(changed) {
+            self.begun.insert(pid, Begun { name, arguments: &begun[open + 1..], line: number });
             return Ok(());
         }
         let end = text::end_of_values(rest, open + 1);

@@ -74,12 +74,28 @@ fn an_exec_by_a_thread_ends_under_the_leaders_pid() {
 }
 
 #[test]
+fn an_exec_by_a_thread_may_end_before_strace_knows_what_the_leader_did() {
+    let events = parse(concat!(
+        "4496  rt_sigprocmask(SIG_SETMASK, [], NULL, 8) = 0\n",
+        "4503  execve(\"/bin/ls\", [\"ls\", \"/\"], 0x7fff375015d8 /* 4 vars */ <pid changed to 4496 ...>\n",
+        "4496  ???()                             = ?\n",
+        "4496  +++ superseded by execve in pid 4503 +++\n",
+        "4496  <... execve resumed>)             = 0\n",
+    ));
+    let events = events.unwrap();
+    assert_eq!(events.len(), 3);
+    assert!(matches!(&events[1], Event::Exited(4503)));
+    assert!(matches!(&events[2], Event::Call(call) if call.pid == 4496 && call.name == "execve" && call.split()[1] == "[\"ls\", \"/\"]"));
+}
+
+#[test]
 fn a_line_that_is_not_understood_fails_with_its_number() {
     for line in [
         "1 nonsense",
         "x read(0) = 0",
         "1 read(0) 0",
         "1 read(0) = ok",
+        "1 ???() = 0",
         "1 +++ confused +++",
         "1 <... read resumed>) = 0",
         "1 read(\"a) = 0",
