@@ -1,5 +1,6 @@
 //! What is in the cluster: pods, Services, nodes, the API server. Plain and synchronous; whatever watches the cluster fills it.
 
+mod pods;
 mod resolve;
 mod service;
 
@@ -14,7 +15,10 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-use self::service::{Service, Slice};
+use self::{
+    pods::Pods,
+    service::{Service, Slice},
+};
 use super::{
     pod::Pod,
     settings::{Prefix, Settings},
@@ -58,7 +62,7 @@ struct Node {
 pub(super) struct Index {
     /// Where the agents run, and so which pods are agents.
     home: String,
-    pods: HashMap<String, Placed>,
+    pods: Pods,
     services: HashMap<(String, String), Service>,
     slices: HashMap<(String, String), Slice>,
     nodes: BTreeMap<String, Node>,
@@ -91,49 +95,41 @@ impl Index {
         {
             self.agents.entry(pod.node.clone()).or_default().insert(pod.uid.clone(), pod.ready && !pod.finished);
         }
-        self.pods.insert(pod.uid.clone(), Placed { pod, workload, gone: None });
+        self.pods.insert(Placed { pod, workload, gone: None });
     }
 
     /// A pod is gone; it is known for a while yet.
     pub(super) fn delete_pod(&mut self, uid: &str, now: Instant, wall: Timestamp) {
-        if let Some(placed) = self.pods.get_mut(uid) {
-            placed.gone = Some((now, wall));
-        }
         for agents in self.agents.values_mut() {
             agents.remove(uid);
         }
-        self.pods.retain(|_, placed| placed.gone.is_none_or(|(gone, _)| now.duration_since(gone) < TOMBSTONE));
+        self.pods.bury(uid, now, wall);
     }
 
     /// The pod that a node's cgroup is named after.
     pub(super) fn pod(&self, uid: &str, node: &str) -> Option<&Placed> {
-        let by_manifest = || self.pods.values().find(|placed| placed.pod.manifest.as_deref() == Some(uid) && placed.pod.node == node);
-        self.pods.get(uid).or_else(by_manifest)
+        self.pods.get(uid, node)
     }
 
     /// All pods by their workload, those that are gone but not forgotten too.
     pub(super) fn by_workload(&self) -> BTreeMap<Key, Vec<&Placed>> {
-        let mut all = BTreeMap::<Key, Vec<&Placed>>::new();
-        for placed in self.pods.values() {
-            all.entry(placed.workload.key()).or_default().push(placed);
-        }
-        all
+        self.pods.by_workload()
     }
 
     /// Revisions of a workload that a live pod runs.
     pub(super) fn live(&self, workloads: &Workloads, key: &Key) -> BTreeSet<String> {
-        let pods: Vec<&Placed> = self.pods.values().filter(|placed| placed.workload.key() == *key).collect();
+        let pods: Vec<&Placed> = self.pods.of_workload(key).collect();
         workloads.live(key, &pods)
     }
 
     /// Pods of a node that are there and have not ended.
     pub(super) fn of_node(&self, node: &str) -> impl Iterator<Item = &Placed> {
-        self.pods.values().filter(move |placed| placed.pod.node == node && placed.is_live())
+        self.pods.of_node(node).filter(|placed| placed.is_live())
     }
 
     /// Pods of all nodes that are there and have not ended.
     pub(super) fn bound(&self) -> impl Iterator<Item = &Placed> {
-        self.pods.values().filter(|placed| !placed.pod.node.is_empty() && placed.is_live())
+        self.pods.iter().filter(|placed| !placed.pod.node.is_empty() && placed.is_live())
     }
 
     /// Whether any of a pod's images can be another one than it was: then it has to be seen first.
@@ -221,7 +217,7 @@ impl Index {
 
     /// All pods that are there.
     pub(super) fn pods(&self) -> impl Iterator<Item = &Pod> {
-        self.pods.values().filter(|placed| placed.gone.is_none()).map(|placed| &placed.pod)
+        self.pods.iter().filter(|placed| placed.gone.is_none()).map(|placed| &placed.pod)
     }
 
     /// How many pods, Services and nodes are known.

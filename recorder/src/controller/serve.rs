@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
 use kube::{Client, runtime::watcher::Event};
 use runtimemap_crds::{Acknowledgement, NodeObservationSpec, condition, condition::reason};
-use tokio::time::interval;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
     Error, Plan,
@@ -112,6 +112,8 @@ pub(super) async fn serve(client: Client, plan: &Plan, health: &Health, start: I
     controller.recall().await?;
     let mut changes = watches::all(&client, &plan.namespace);
     let mut tick = interval(TICK);
+    // What is late is not made up for: mail would wait for it.
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     say("serving");
     loop {
         tokio::select! {

@@ -82,14 +82,13 @@ impl Index {
 
     /// The pod that had an address for itself at a time: addresses are used again.
     fn holder(&self, address: IpAddr, at: Option<Timestamp>) -> Holder<'_> {
-        let has = |placed: &&Placed| !placed.pod.host_network && placed.pod.addresses.contains(&address);
         let had = |placed: &Placed, slack: SignedDuration| {
             let Some(at) = at else { return placed.is_live() };
             placed.pod.created.is_none_or(|created| created.checked_sub(slack).is_ok_and(|from| from <= at))
                 && placed.until().is_none_or(|until| until.checked_add(slack).is_ok_and(|until| at <= until))
         };
         for slack in [SignedDuration::ZERO, SLACK] {
-            let mut found = self.pods.values().filter(has).filter(|placed| had(placed, slack));
+            let mut found = self.pods.with_address(address).filter(|placed| had(placed, slack));
             match (found.next(), found.next()) {
                 (Some(one), None) => return Holder::One(one),
                 // A pod that ended gives its address to the next one of its own workload at the earliest.
@@ -99,7 +98,7 @@ impl Index {
             }
         }
         // A flow of which nobody knows when it was, and only pods that are gone.
-        let mut gone = self.pods.values().filter(has).filter(|placed| at.is_none() && placed.gone.is_some());
+        let mut gone = self.pods.with_address(address).filter(|placed| at.is_none() && placed.gone.is_some());
         match (gone.next(), gone.next()) {
             (Some(one), None) => Holder::One(one),
             (Some(_), Some(_)) => Holder::Several,
@@ -109,13 +108,8 @@ impl Index {
 
     /// Whether an address is of the cluster: nodes or settings say so, or pods have addresses beside it.
     fn near_pods(&self, address: IpAddr) -> bool {
-        let prefix = |address: IpAddr| match address {
-            IpAddr::V4(address) => u128::from(u32::from(address) >> 8),
-            IpAddr::V6(address) => u128::from(address) >> 64 | 1 << 127,
-        };
         let said = self.nodes.values().flat_map(|node| &node.pods).chain(&self.cluster).any(|prefix| prefix.holds(address));
-        let pods = self.pods.values().filter(|placed| !placed.pod.host_network);
-        said || pods.flat_map(|placed| &placed.pod.addresses).any(|other| prefix(*other) == prefix(address))
+        said || self.pods.any_near(address)
     }
 
     /// Addresses and ports at which the API server itself is.

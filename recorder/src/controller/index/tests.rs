@@ -149,6 +149,36 @@ fn a_static_pod_is_found_by_its_manifest_on_its_own_node_only() {
     assert!(index.pod("abc", "node2").is_none());
 }
 
+#[test]
+fn a_pod_is_found_by_what_it_is_now_and_by_nothing_that_it_was() {
+    let mut index = Index::default();
+    let placed = |index: &Index, node: &str, name: &str| {
+        let of_workload = index.by_workload().get(&owner(name).key()).map_or(0, Vec::len);
+        (index.of_node(node).count(), of_workload, index.pods.of_workload(&owner(name).key()).count())
+    };
+    let near = |index: &Index, address: &str| {
+        let address = address.parse().unwrap();
+        (index.pods.with_address(address).count(), index.pods.any_near(address))
+    };
+    index.apply_pod(pod("a", "10.88.0.8", &json!({})), owner("web"));
+    index.apply_pod(pod("b", "10.88.0.9", &json!({})), owner("web"));
+    assert_eq!((placed(&index, "node1", "web"), near(&index, "10.88.0.8"), near(&index, "10.88.0.7")), ((2, 2, 2), (1, true), (0, true)));
+    let moved = json!({"spec": {"nodeName": "node2", "containers": [{"name": "c"}]}});
+    for uid in ["a", "b"] {
+        index.apply_pod(pod(uid, "2001:db8::8", &moved), owner("db"));
+    }
+    assert_eq!((placed(&index, "node1", "web"), near(&index, "10.88.0.8")), ((0, 0, 0), (0, false)));
+    assert_eq!(
+        (placed(&index, "node2", "db"), near(&index, "2001:db8::8"), near(&index, "2001:db8::9")),
+        ((2, 2, 2), (2, true), (0, true))
+    );
+    let now = Instant::now();
+    ["a", "b"].iter().for_each(|uid| index.delete_pod(uid, now, Timestamp::UNIX_EPOCH));
+    assert_eq!((placed(&index, "node2", "db"), index.sizes()[0]), ((0, 2, 2), 2));
+    index.delete_pod("none", now + TOMBSTONE, Timestamp::UNIX_EPOCH);
+    assert_eq!((placed(&index, "node2", "db"), near(&index, "2001:db8::8"), index.sizes()[0]), ((0, 0, 0), (0, false), 0));
+}
+
 fn second(second: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + second).unwrap()
 }
