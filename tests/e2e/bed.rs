@@ -1,11 +1,19 @@
 //! The suite's own node, as this machine sees it from outside. On somebody else's cluster there is none.
 
-use std::{env, fs, path::Path, process::Command, time::Duration};
+use std::{
+    env, fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use runtimemap_tests::space::{kubectl, wait_until};
 
 /// Namespace of the product.
 pub(crate) const SYSTEM: &str = "runtimemap";
+
+/// The product's program, as the kernel cuts its name.
+const PROGRAM: &str = "runtimemap-reco";
 
 /// The node and its cluster.
 pub(crate) struct Bed {
@@ -96,15 +104,17 @@ impl Part {
 
     fn process(&self) -> Option<u32> {
         first(|pid, groups| {
-            // What holds the pod's namespaces lives as long as the pod.
-            let holds = || fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "pause");
-            self.uids.iter().any(|uid| groups.contains(uid.as_str())) && !holds()
+            // Neither what holds the pod's namespaces nor the runtime before it becomes the program.
+            let runs = || fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == PROGRAM);
+            self.uids.iter().any(|uid| groups.contains(uid.as_str())) && runs()
         })
     }
 
-    /// Kills its process, and waits until another has taken its place.
-    pub(crate) async fn kill(&self) {
+    /// Kills its process once it has run for so long, and waits until another has taken its place.
+    pub(crate) async fn kill(&self, later: Duration) {
         let before = wait_until("a process", || self.process()).await;
+        let seen = Instant::now();
+        wait_until("the kill's time", || (seen.elapsed() >= later).then_some(())).await;
         signal(before, 9);
         wait_until("another process", || self.process().filter(|now| *now != before)).await;
     }
