@@ -74,6 +74,17 @@ pub(super) struct Part {
     pub(super) more: bool,
 }
 
+impl Part {
+    /// Of a container of which nothing is left but that somebody asks about it: it has ended.
+    pub(super) fn missing(key: &Key) -> Self {
+        let (pod_uid, id) = key.clone();
+        // Nothing is said of what it did, nor of how it began.
+        let observed =
+            ObservedContainer { pod_uid, id, startup_observed: true, closed: true, drained: true, ..ObservedContainer::default() };
+        Self { key: key.clone(), observed, letters: Vec::new(), more: false }
+    }
+}
+
 impl Container {
     /// A container that was found just now.
     pub(super) fn new(directory: PathBuf, elsewhere: Vec<PathBuf>, slot: Option<Slot>, ledger: Ledger, startup_observed: bool) -> Self {

@@ -88,6 +88,8 @@ pub(super) struct Node {
     outstanding: Option<Batch>,
     /// What was told last of the node's seccomp filters.
     reported: Option<SeccompReport>,
+    /// Containers that the controller asks about and that have ended and are forgotten, with whether it was told so.
+    missing: BTreeMap<Key, bool>,
     /// Whose turn it is: the container that was told of last.
     last: Option<Key>,
     /// Whether the mailbox was looked at: what an agent before this one left there must not be written over unread.
@@ -138,6 +140,7 @@ impl Node {
             sequence: 0,
             outstanding: None,
             reported: None,
+            missing: BTreeMap::new(),
             last: None,
             mailbox_known: false,
             clock: 0,

@@ -51,8 +51,8 @@ struct Controller {
     filters: Filters,
     /// When it was read last which filters templates of pods name.
     templates_read: Option<Instant>,
-    /// Nodes whose label could not be written, with when that is tried again; None: not under these settings.
-    unwritten_labels: BTreeMap<String, Option<Instant>>,
+    /// Nodes whose label could not be written a while ago; None: not under these settings.
+    unwritten_labels: BTreeMap<String, Option<Pause>>,
     announcer: Announcer,
     health: Health,
     /// Kinds of which everything that there is has been told.

@@ -68,6 +68,34 @@ fn a_container_that_has_ended_answers_too_when_its_window_closes() {
 }
 
 #[test]
+fn a_container_that_ended_while_it_was_ignored_is_said_to_have_ended_once() {
+    let mut rig = Rig::new();
+    let address = rig.listen();
+    let agent = rig.agent();
+    let mut container = rig.pod().container();
+    container.act("cat /etc/hosts > /dev/null");
+    rig.cluster.wait_for(&container.id, "/etc/hosts");
+    rig.cluster.order(order(&container, WatchState::Ignore));
+    wait_for_metric(&address, "runtimemap_agent_containers{state=\"ignored\"} 1");
+    container.end();
+    wait_for_metric(&address, "runtimemap_agent_containers{state=\"ignored\"} 0");
+    assert!(!rig.cluster.observed(&container.id).unwrap().closed);
+    // Its workload is learned anew: that window would wait for its answer.
+    rig.cluster.order(order(&container, WatchState::Close));
+    wait_until("closed", || rig.cluster.observed(&container.id).is_some_and(|observed| observed.closed && observed.drained));
+    let letters = rig.cluster.letters(&container.id);
+    let mut other = rig.pod().container();
+    other.act("cat /etc/services > /dev/null");
+    rig.cluster.wait_for(&other.id, "/etc/services");
+    let batches = || rig.cluster.written().iter().filter(|batch| batch.contains(&container.id)).count();
+    let before = batches();
+    other.act("cat /etc/group > /dev/null");
+    rig.cluster.wait_for(&other.id, "/etc/group");
+    assert_eq!((batches(), rig.cluster.letters(&container.id)), (before, letters));
+    agent.end();
+}
+
+#[test]
 fn what_is_ignored_is_not_told_of_any_more_also_by_the_next_agent() {
     let mut rig = Rig::new();
     let address = rig.listen();

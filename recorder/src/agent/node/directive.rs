@@ -1,13 +1,13 @@
 //! What the controller wants watched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runtimemap_crds::{ContainerDirective, MailVerdict, NodeDirectiveSpec, WatchState};
 
 use super::Node;
 use crate::agent::{
     Error,
-    container::{Key, State},
+    container::{Kept, Key, State},
     say,
 };
 
@@ -19,12 +19,16 @@ impl Node {
         self.follow_filters(seccomp.as_ref());
         // An answer to another ledger's batch asks nothing of this one again.
         let batch = if ack.ledger == self.ledger { ack.sequence } else { 0 };
-        let mut named = BTreeSet::new();
+        let (mut named, mut missing) = (BTreeSet::new(), BTreeMap::new());
         for said in containers {
             let key = (said.pod_uid.clone(), said.id.clone());
-            self.follow_container(&key, said, batch)?;
+            let watch = self.follow_container(&key, said, batch)?;
+            if watch != WatchState::Ignore && !self.has(&key) {
+                missing.insert(key.clone(), self.missing.get(&key) == Some(&true));
+            }
             named.insert(key);
         }
+        self.missing = missing;
         for pod in pods {
             self.follow_pod(&pod.pod_uid, pod.watch);
             let of_pod = |key: &&Key| key.0 == pod.pod_uid && !named.contains(*key);
@@ -36,7 +40,8 @@ impl Node {
         Ok(())
     }
 
-    fn follow_container(&mut self, key: &Key, said: &ContainerDirective, batch: u64) -> Result<(), Error> {
+    /// Gives what is wanted of it.
+    fn follow_container(&mut self, key: &Key, said: &ContainerDirective, batch: u64) -> Result<WatchState, Error> {
         // Also one that has ended has an answer: who asks may have begun after all of it was told.
         if matches!(said.watch, WatchState::Repeat | WatchState::Close) {
             self.bring_back(key);
@@ -45,7 +50,15 @@ impl Node {
             container.named(said);
         }
         let watch = if said.verdict == MailVerdict::Refused { WatchState::Ignore } else { said.watch };
-        self.watch_as(key, watch, batch)
+        self.watch_as(key, watch, batch)?;
+        Ok(watch)
+    }
+
+    /// Whether anything can be said of a container: it is there, or what it did is.
+    fn has(&self, key: &Key) -> bool {
+        let known = self.containers.get(key).map(|container| &container.kept);
+        let has = |kept: &Kept| kept.state != State::Ignored || (!kept.closed && kept.directory.is_dir());
+        self.ended.contains_key(key) || known.is_some_and(has)
     }
 
     fn watch_as(&mut self, key: &Key, watch: WatchState, batch: u64) -> Result<(), Error> {

@@ -33,7 +33,7 @@ impl Node {
         // In turn, from the one after the last.
         let start = self.last.as_ref().map_or(0, |last| keys.partition_point(|key| key <= last));
         let now = Instant::now();
-        let mut parts: Vec<Part> = Vec::new();
+        let mut parts: Vec<Part> = self.missing.iter().filter(|(_, told)| !**told).map(|(key, _)| Part::missing(key)).collect();
         for key in keys[start..].iter().chain(&keys[..start]) {
             let Some(container) = self.containers.get(key) else { continue };
             let unnamed = container.kept.called.is_none() && !container.kept.closed && now.duration_since(container.found) < NAMED;
@@ -89,6 +89,10 @@ impl Node {
         for part in batch.parts {
             let said = answer.containers.iter().find(|said| (&said.pod_uid, &said.id) == (&part.key.0, &part.key.1));
             let verdict = said.map_or(MailVerdict::Taken, |said| said.verdict);
+            if let Some(told) = self.missing.get_mut(&part.key) {
+                *told = verdict != MailVerdict::Later;
+                continue;
+            }
             if verdict == MailVerdict::Refused || said.is_some_and(|said| said.watch == WatchState::Ignore) {
                 self.ignore(&part.key);
                 continue;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::Controller;
 use crate::controller::{
     filters::{self, READY, Seen},
+    pause::Pause,
     say,
     workloads::Key,
 };
@@ -22,8 +23,6 @@ use crate::controller::{
 const MANAGER: &str = "runtimemap-controller-delivery";
 /// How often templates are read at most. What they name is removed from nodes a day after they do no more.
 const TEMPLATES: Duration = Duration::from_secs(600);
-/// How soon a label that could not be written is tried again.
-const AGAIN: Duration = Duration::from_secs(10);
 
 impl Controller {
     pub(super) fn take_filters(&mut self, event: Event<Box<(Key, Seen)>>) {
@@ -87,7 +86,8 @@ impl Controller {
     async fn write_labels(&mut self) {
         let on = self.workloads.settings.deliver_seccomp;
         for (node, ready) in self.filters.labels(&self.index, on) {
-            if self.unwritten_labels.get(&node).is_some_and(|due| due.is_none_or(|due| due > Instant::now())) {
+            let refused = self.unwritten_labels.get(&node).copied();
+            if refused.is_some_and(|pause| pause.is_none_or(|pause| !pause.is_over(Instant::now()))) {
                 continue;
             }
             let api: Api<Node> = Api::all(self.client.clone());
@@ -102,9 +102,9 @@ impl Controller {
                 Err(error) => {
                     // Where filters are carried the chart gives the right to write nodes, if a moment late; elsewhere nobody does.
                     let for_good = !on && matches!(&error, kube::Error::Api(status) if status.code == 403);
-                    let due = (!for_good).then(|| Instant::now() + AGAIN);
+                    let pause = (!for_good).then(|| Pause::after(refused.flatten(), Instant::now()));
                     // Once is enough.
-                    if self.unwritten_labels.insert(node.clone(), due).is_none() {
+                    if self.unwritten_labels.insert(node.clone(), pause).is_none() {
                         say(&format!("failed to write label {} of node {node}: {error}", READY.0));
                     }
                 }
