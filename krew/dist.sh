@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # dist.sh FOLDER: archives of the plugin for every platform that this machine can build for, with checksums, a list of what is in them
-# (CycloneDX) and krew's manifest. Says which platforms it cannot build for, and what they need.
+# (CycloneDX), also of the recorder's image, and krew's manifest. Says which platforms it cannot build for, and what they need.
 #
 # Built again from the same commit with the same toolchain, every file has the same bytes.
 set -euo pipefail
@@ -25,14 +25,15 @@ windows amd64 x86_64-pc-windows-gnu x86_64-w64-mingw32-gcc
 windows arm64 aarch64-pc-windows-gnullvm aarch64-w64-mingw32-clang
 "
 
-sbom() { # TARGET FILE: what is linked into the binary, by name, version and licence
-    cargo tree --package kubectl-runtimemap --target "$1" --edges normal --prefix none --format '{p}|{l}' | sed 's/ ([^)]*)//g' | sort -u \
-        | jq --raw-input --slurp --arg version "$version" '
+sbom() { # TARGET PROGRAM [PACKAGE…]: what is linked into a program, by name, version and licence; PACKAGEs are built into it
+    local target=$1 program=$2
+    cargo tree --package "$program" "${@:3}" --target "$target" --edges normal --prefix none --format '{p}|{l}' | sed 's/ ([^)]*)//g' | sort -u \
+        | jq --raw-input --slurp --arg version "$version" --arg program "$program" '
             split("\n") | map(select(. != "") | split("|") | (.[0] | split(" ")) as $p |
                 {type: "library", name: $p[0], version: ($p[1] | ltrimstr("v")), licenses: [{expression: (.[1] | gsub("/"; " OR "))}],
                  purl: "pkg:cargo/\($p[0])@\($p[1] | ltrimstr("v"))"})
             | {bomFormat: "CycloneDX", specVersion: "1.5", version: 1,
-               metadata: {component: {type: "application", name: "kubectl-runtimemap", version: ($version | ltrimstr("v"))}}, components: .}' >"$2"
+               metadata: {component: {type: "application", name: $program, version: ($version | ltrimstr("v"))}}, components: .}'
 }
 
 flags="--remap-path-prefix=$PWD=/runtimemap --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
@@ -52,7 +53,9 @@ while read -r os arch target linker; do
     binary=${CARGO_TARGET_DIR:-target}/$target/release/kubectl-runtimemap
     [ "$os" != windows ] || binary+=.exe
     krew/pack.sh "$binary" "$os" "$arch" "$out"
-    sbom "$target" "$out/kubectl-runtimemap-$os-$arch.cdx.json"
+    sbom "$target" kubectl-runtimemap >"$out/kubectl-runtimemap-$os-$arch.cdx.json"
+    # The image holds the recorder and nothing else (see deploy/Dockerfile).
+    [ "$os" != linux ] || sbom "$target" runtimemap-recorder --package runtimemap-recorder-ebpf >"$out/runtimemap-recorder-$os-$arch.cdx.json"
     echo "dist: $os/$arch is built"
 done <<<"$platforms"
 krew/pack.sh --manifest "$version" "$out"
