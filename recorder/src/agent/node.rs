@@ -15,7 +15,7 @@ use std::{
 };
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-use runtimemap_crds::{SeccompReport, collapse::Thresholds};
+use runtimemap_crds::{LossCause, SeccompReport, collapse::Thresholds};
 
 pub(super) use self::filters::SECCOMP;
 use super::{
@@ -76,6 +76,11 @@ pub(super) struct Node {
     untracked: BTreeMap<PathBuf, String>,
     slots: HashMap<Slot, Key>,
     redirects: Redirects,
+    /// Totals of the kernel's counters of losses that are of no one container, as they were before the buffer was read last. What is told
+    /// to have begun since then began after that.
+    losses_before: Vec<(LossCause, u64)>,
+    /// Skipped programs among these, as they are written down.
+    skips_written: u64,
     /// Facts of slots whose container is not known yet.
     orphans: HashMap<Slot, Ledger>,
     /// Containers that are only in the store, where everything of them has been told, with when they ended.
@@ -132,6 +137,8 @@ impl Node {
             untracked: BTreeMap::new(),
             slots: HashMap::new(),
             redirects: Redirects::default(),
+            losses_before: Vec::new(),
+            skips_written: 0,
             orphans: HashMap::new(),
             ended: BTreeMap::new(),
             thresholds: Thresholds::default(),
@@ -170,6 +177,7 @@ impl Node {
     /// Takes what the kernel has. True if a pod or a container began.
     fn drain(&mut self) -> Result<bool, Error> {
         let offset = self.offset();
+        let losses = self.kernel.common_losses();
         let Self { kernel, containers, slots, redirects, orphans, thresholds, mask, metrics, .. } = self;
         let mut begun: Vec<Made> = Vec::new();
         kernel.drain(Duration::ZERO, &mut |record| match record {
@@ -191,6 +199,7 @@ impl Node {
         for made in &begun {
             self.begin(made)?;
         }
+        self.losses_before = losses;
         // What nobody has begun by now was begun before this agent, and its cgroup will be found.
         if !begun.is_empty() {
             self.kernel.refill()?;

@@ -139,7 +139,10 @@ impl Node {
         let observed = self.kernel.hot() && self.hot_since <= made.time;
         let elsewhere = self.elsewhere(&directory);
         let ledger = self.orphans.remove(&slot).unwrap_or_else(|| self.empty());
-        self.insert(key, Container::new(directory, elsewhere, Some(slot), ledger, observed));
+        let mut container = Container::new(directory, elsewhere, Some(slot), ledger, observed);
+        // It may have begun long ago, while nobody read what the kernel has.
+        container.begin_losses(self.losses_before.clone());
+        self.insert(key, container);
         self.heat()
     }
 
@@ -175,7 +178,6 @@ impl Node {
     }
 
     fn insert(&mut self, key: Key, mut container: Container) {
-        container.begin_losses(self.kernel.common_losses());
         self.hold_slot(&key, &mut container);
         self.containers.insert(key, container);
     }
@@ -197,13 +199,19 @@ impl Node {
             Some(slot) => {
                 let elsewhere = self.elsewhere(&directory);
                 let ledger = self.orphans.remove(&slot).unwrap_or_else(|| self.empty());
-                Some(Container::new(directory, elsewhere, Some(slot), ledger, false))
+                let mut container = Container::new(directory, elsewhere, Some(slot), ledger, false);
+                container.begin_losses(self.losses_before.clone());
+                Some(container)
             }
-            None => self.existing(&directory).map(|slot| {
-                let mut container = Container::new(directory, Vec::new(), Some(slot), self.empty(), false);
-                self.snapshot(slot, &mut container);
-                container
-            }),
+            None => {
+                let losses = self.kernel.common_losses();
+                self.existing(&directory).map(|slot| {
+                    let mut container = Container::new(directory, Vec::new(), Some(slot), self.empty(), false);
+                    container.begin_losses(losses);
+                    self.snapshot(slot, &mut container);
+                    container
+                })
+            }
         };
         if let Some(container) = container {
             self.insert(key, container);

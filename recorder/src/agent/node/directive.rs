@@ -1,14 +1,17 @@
 //! What the controller wants watched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use runtimemap_crds::{ContainerDirective, MailVerdict, NodeDirectiveSpec, WatchState};
 
 use super::Node;
 use crate::agent::{
     Error,
-    container::{Kept, Key, State},
-    say,
+    container::{Key, State},
+    place, say,
 };
 
 impl Node {
@@ -54,11 +57,14 @@ impl Node {
         Ok(watch)
     }
 
-    /// Whether anything can be said of a container: it is there, or what it did is.
+    /// Whether anything is left of a container: what it did, or its cgroup.
     fn has(&self, key: &Key) -> bool {
         let known = self.containers.get(key).map(|container| &container.kept);
-        let has = |kept: &Kept| kept.state != State::Ignored || (!kept.closed && kept.directory.is_dir());
-        self.ended.contains_key(key) || known.is_some_and(has)
+        if self.ended.contains_key(key) || known.is_some_and(|kept| kept.state != State::Ignored) {
+            return true;
+        }
+        let runs = |pod: &PathBuf| place::containers(pod).iter().any(|(id, _)| *id == key.1);
+        known.is_some_and(|kept| kept.directory.is_dir()) || self.pods.get(&key.0).is_some_and(runs)
     }
 
     fn watch_as(&mut self, key: &Key, watch: WatchState, batch: u64) -> Result<(), Error> {
@@ -131,11 +137,12 @@ impl Node {
         let sandbox = container.kept.called.as_ref().is_some_and(|called| called.type_ == "sandbox");
         let directory = container.kept.directory.clone();
         if !sandbox && !container.kept.closed && directory.is_dir() {
+            let losses = self.kernel.common_losses();
             container.slot = self.existing(&directory);
             if let Some(slot) = container.slot {
                 container.reopen();
                 container.kept.startup_observed = false;
-                container.begin_losses(self.kernel.common_losses());
+                container.begin_losses(losses);
                 self.snapshot(slot, &mut container);
                 self.hold_slot(key, &mut container);
             }

@@ -22,6 +22,9 @@ use crate::{
 /// Containers of which everything has been told, and that are kept in case it has to be told again.
 const ENDED: usize = 200;
 
+/// What the ledger calls the number of programs that the kernel skipped.
+const SKIPS: &str = "skips";
+
 /// The batch on its way.
 #[derive(Serialize, Deserialize)]
 struct Outstanding {
@@ -45,6 +48,11 @@ impl Node {
         self.ignored = self.store.node("pods").and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         let left: Option<Option<Outstanding>> = self.store.node("outstanding").and_then(|text| serde_json::from_slice(&text).ok());
         self.outstanding = left.flatten().and_then(|Outstanding { spec, more }| batch::again(spec, &more));
+        // The other totals begin with each agent.
+        if self.kernel.adopted() {
+            self.skips_written = self.store.node(SKIPS).and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or(0);
+            self.losses_before = vec![(LossCause::Missed, self.skips_written)];
+        }
         let predecessors = self.kernel.predecessors();
         for (name, entry) in self.store.containers() {
             let Some(key) = key(&name) else { continue };
@@ -102,8 +110,8 @@ impl Node {
                 None => container.lose(LossCause::Unwatched, 1),
             }
             let directory = container.kept.directory.clone();
-            container.slot = if directory.is_dir() { self.existing(&directory) } else { None };
             container.begin_losses(self.kernel.common_losses());
+            container.slot = if directory.is_dir() { self.existing(&directory) } else { None };
             if let Some(slot) = container.slot {
                 self.snapshot(slot, &mut container);
             }
@@ -132,6 +140,11 @@ impl Node {
             if std::mem::take(&mut container.changed) {
                 self.store.changes().containers.insert(name, serde_json::to_vec(&container.kept).ok());
             }
+        }
+        let skips = self.losses_before.iter().filter(|(cause, _)| *cause == LossCause::Missed).map(|(_, count)| count).sum();
+        if self.skips_written != skips {
+            self.skips_written = skips;
+            self.store.changes().node.insert(SKIPS, skips.to_string().into_bytes());
         }
         let sound = self.store.trouble().is_none();
         if self.store.write() {
