@@ -25,10 +25,13 @@ windows amd64 x86_64-pc-windows-gnu x86_64-w64-mingw32-gcc
 windows arm64 aarch64-pc-windows-gnullvm aarch64-w64-mingw32-clang
 "
 
-sbom() { # TARGET PROGRAM [PACKAGE…]: what is linked into a program, by name, version and licence; PACKAGEs are built into it
-    local target=$1 program=$2
-    cargo tree --package "$program" "${@:3}" --target "$target" --edges normal --prefix none --format '{p}|{l}' | sed 's/ ([^)]*)//g' | sort -u \
-        | jq --raw-input --slurp --arg version "$version" --arg program "$program" '
+linked() { # PACKAGE TARGET: what is linked into it, by name, version and licence
+    cargo tree --package "$1" --target "$2" --edges normal --prefix none --format '{p}|{l}'
+}
+
+sbom() { # PROGRAM: a bill of what is linked into a program, from linked's lines
+    sed 's/ ([^)]*)//g' | sort -u \
+        | jq --raw-input --slurp --arg version "$version" --arg program "$1" '
             split("\n") | map(select(. != "") | split("|") | (.[0] | split(" ")) as $p |
                 {type: "library", name: $p[0], version: ($p[1] | ltrimstr("v")), licenses: [{expression: (.[1] | gsub("/"; " OR "))}],
                  purl: "pkg:cargo/\($p[0])@\($p[1] | ltrimstr("v"))"})
@@ -53,9 +56,10 @@ while read -r os arch target linker; do
     binary=${CARGO_TARGET_DIR:-target}/$target/release/kubectl-runtimemap
     [ "$os" != windows ] || binary+=.exe
     krew/pack.sh "$binary" "$os" "$arch" "$out"
-    sbom "$target" kubectl-runtimemap >"$out/kubectl-runtimemap-$os-$arch.cdx.json"
-    # The image holds the recorder and nothing else (see deploy/Dockerfile).
-    [ "$os" != linux ] || sbom "$target" runtimemap-recorder --package runtimemap-recorder-ebpf >"$out/runtimemap-recorder-$os-$arch.cdx.json"
+    linked kubectl-runtimemap "$target" | sbom kubectl-runtimemap >"$out/kubectl-runtimemap-$os-$arch.cdx.json"
+    # The image holds the recorder and nothing else (see deploy/Dockerfile); in that are the programs for the kernel.
+    [ "$os" != linux ] || { linked runtimemap-recorder "$target" && linked runtimemap-recorder-ebpf bpfel-unknown-none; } |
+        sbom runtimemap-recorder >"$out/runtimemap-recorder-$os-$arch.cdx.json"
     echo "dist: $os/$arch is built"
 done <<<"$platforms"
 krew/pack.sh --manifest "$version" "$out"
