@@ -141,7 +141,7 @@ replay: build ## part: recorded servers run again under runc with their own filt
 
 .PHONY: kernels
 kernels: $(if $(filter-out %-arm64,$(or $(KERNELS),6.1)),build) $(if $(filter %-arm64,$(KERNELS)),arm64) ## part: Debian's 5.10, 6.1, 6.12 and newest 7 in virtual machines; KERNELS="7 6.1-arm64" chooses, HOOKS=all tries each choice on each
-	@export RUNTIMEMAP_TRUTH="$$($(TESTS) --where truth)"; \
+	@export RUNTIMEMAP_TRUTH="$$($(TESTS) --where truth)" RUNTIMEMAP_AGENT_TESTS="$$($(TESTS) --where agent)"; \
 	$(if $(filter %-arm64,$(KERNELS)),export RUNTIMEMAP_TRUTH_ARM64="$$($(call test_program,--target $(ARM64),truth))";) \
 	tests/kernels/run.sh $(KERNELS)
 

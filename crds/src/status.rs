@@ -74,7 +74,7 @@ pub enum LossCause {
     Unresolved,
     /// The container did more that is new, per second, than its share.
     Throttled,
-    /// The kernel skipped a program that was already running on that processor.
+    /// The kernel skipped a program: it was running on that processor already, or too many calls were under way to be told of their ends.
     Missed,
     /// A record could not be understood.
     Undecodable,

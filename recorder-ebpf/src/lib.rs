@@ -124,11 +124,13 @@ pub mod loss {
     pub const UNRESOLVED: u32 = 3;
     /// The container's share was used up.
     pub const THROTTLED: u32 = 4;
+    /// The kernel did not tell of the end of a call.
+    pub const MISSED: u32 = 5;
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 }
 
-/// What `sys_exit` does at the end of a system call that succeeded: the value of the map CALLS at `abi * SYSCALLS + number`.
+/// What `sys_exit` does at the end of a system call: the value of the map CALLS at `abi * SYSCALLS + number`.
 pub mod call {
     /// Nothing.
     pub const NONE: u8 = 0;
@@ -144,6 +146,8 @@ pub mod call {
     pub const LISTEN: u8 = 5;
     /// The socket in argument 0 is bound.
     pub const BIND: u8 = 6;
+    /// Added to one of the above: only if another program was to tell of it and did not. Without one of the above that is a loss.
+    pub const IF_UNTOLD: u8 = 0x80;
 }
 
 /// Settings that the loader writes before the programs are verified.

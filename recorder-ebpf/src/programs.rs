@@ -18,4 +18,5 @@ mod sys_enter;
 mod sys_exit;
 mod twins;
 mod udp;
+mod under_way;
 mod walk;

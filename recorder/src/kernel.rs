@@ -21,7 +21,7 @@ mod tables;
 mod track;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     os::fd::BorrowedFd,
     path::{Path, PathBuf},
     time::Duration,
@@ -467,10 +467,11 @@ impl Kernel {
     /// # Errors
     /// If the counters cannot be read.
     pub fn losses(&self, slot: Slot, common: &[(LossCause, u64)]) -> Result<Vec<(LossCause, u64)>, Error> {
-        let mut losses = tables::losses(&self.set, slot)?;
-        losses.extend_from_slice(common);
-        losses.retain(|(_, count)| *count > 0);
-        Ok(losses)
+        let mut losses = BTreeMap::new();
+        for (cause, count) in tables::losses(&self.set, slot)?.iter().chain(common).filter(|(_, count)| *count > 0) {
+            *losses.entry(*cause).or_default() += count;
+        }
+        Ok(losses.into_iter().collect())
     }
 
     /// The part of the loss counters that is of no one container.

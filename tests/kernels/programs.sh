@@ -57,12 +57,13 @@ holds() {
     done
 }
 
-# Programs at system calls that the kernel would interrupt go by way of perf, or else what that costs is said.
+# Programs that the kernel would interrupt are not used, or else what that costs is said.
 interrupted() {
     $recorder check >/tmp/interrupted || return 1
     case $(uname -r) in
         7.*)
-            holds /tmp/interrupted 'used: perf/sys_enter' 'used: perf/sys_exit' 'not used: tp_btf/sys_enter: this kernel interrupts' || return 1
+            holds /tmp/interrupted 'used: perf/sys_enter' 'used: perf/sys_exit' 'used: kprobe/do_filp_open' 'used: kprobe/cap_capable' \
+                'not used: tp_btf/sys_enter: this kernel interrupts' 'not used: fexit/do_filp_open: this kernel interrupts' || return 1
             $recorder check --avoid perf >/tmp/interrupted || return 1
             holds /tmp/interrupted 'used: tp_btf/sys_enter' 'limits: this kernel interrupts'
             ;;
@@ -126,6 +127,44 @@ perf() {
     udp_once && dns_once
 }
 
+# Opens beyond those whose ends the kernel tells of: those of system calls are seen all the same, and one by io_uring is counted.
+waiting() {
+    AVOID='--avoid fexit'
+    record waiting sh /waiting.sh || return 1
+    holds /tmp/waiting.yaml '/etc/hosts' 'reason: NothingLost' || return 1
+    found=$(grep -c 'path: /tmp/waiting/fifo' /tmp/waiting.yaml)
+    [ "$found" = 40 ] || { echo "of 40 opens that waited $found are there"; return 1; }
+    record ring sh /waiting.sh ring || return 1
+    if grep -q '/built/ring.c' /tmp/ring.yaml; then echo "the kernel told of all ends: this shows nothing"; return 1; fi
+    grep -A1 'cause: Missed' /tmp/ring.yaml | grep -q 'count: 1$' || { echo "no loss, or others"; grep -A3 'losses:' /tmp/ring.yaml; return 1; }
+    # It is what this is about.
+    rm -f /tmp/skipped
+}
+
+# Random schedules of the agent (see recorder/tests/agent/conservation.rs), with the best hooks and with kprobes.
+conservation() {
+    conserve what_is_missing_lies_in_a_counted_loss SCHEDULES=3 || return 1
+    # Before Linux 5.15 kprobes cannot be pinned: there each time that nobody records counts, which says nothing of them.
+    case $(uname -r) in 5.*) ;; *) conserve what_is_missing_lies_in_a_counted_loss SCHEDULES=3 AVOID=fexit || return 1 ;; esac
+    conserve what_was_skipped_before_the_agent_heard_of_a_container_is_its_loss || return 1
+    holds /tmp/conserved 'acts, 0 of them not told' || return 1
+    case $(uname -r) in
+        7.*)
+            conserve what_was_skipped_before_the_agent_heard_of_a_container_is_its_loss AVOID='kprobe sys_exit' || return 1
+            holds /tmp/conserved 'losses counted: {Missed: '
+            ;;
+    esac
+}
+
+# conserve TEST SETTING…: that test alone. Its number is asked for: with another name none would run.
+conserve() {
+    conserve_test=$1
+    shift
+    env "$@" /bin/agent-tests --exact "conservation::$conserve_test" --nocapture >/tmp/conserved 2>&1
+    grep '^FIGURE' /tmp/conserved
+    grep -q '^test result: ok. 1 passed' /tmp/conserved || { echo "$conserve_test with $*:"; tail -60 /tmp/conserved; return 1; }
+}
+
 # The programs that Linux 5.4 would run.
 old() {
     AVOID='--avoid ringbuf --avoid fexit --avoid tp_btf --avoid perf'
@@ -146,6 +185,10 @@ attempt udp udp
 attempt dns dns
 attempt sctp sctp
 attempt old old
-if [ -e /built ]; then truths; fi
+if [ -e /built ]; then
+    attempt waiting waiting
+    truths
+fi
+if [ -e /bin/agent-tests ]; then attempt conservation conservation; fi
 # How many instructions the verifier walked, for run.sh to compare. Kernels before 5.16 do not say.
 $recorder check --programs | sed -n 's/^  \([a-z_0-9]*\): \([0-9][0-9]*\)$/VERIFIED \1 \2/p'

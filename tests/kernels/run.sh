@@ -6,6 +6,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 truth=${RUNTIMEMAP_TRUTH:?names the program of make truth; make kernels sets it}
+agent_tests=${RUNTIMEMAP_AGENT_TESTS:?names the program of the tests of the agent; make kernels sets it}
+trusted=/etc/ssl/certs/ca-certificates.crt
 [ $# -gt 0 ] || set -- 5.10 6.1 6.12 7
 
 # Layouts: what is at /sys/fs/cgroup, and what / is.
@@ -32,7 +34,7 @@ equip() {
     mkdir -p "$folder"/{built,python}
     "${tools}gcc" -static -O1 -Wall -Wextra -o "$folder/wire" "$here/wire.c" || { echo "kernels: failed to compile wire.c: run 'make setup'" >&2; return 1; }
     options+=(--program "$folder/wire:/bin/wire")
-    for file in programs.sh network.sh age.sh truth.sh ladder.bash; do options+=(--file "$here/$file:/$file"); done
+    for file in programs.sh network.sh age.sh truth.sh ladder.bash waiting.sh; do options+=(--file "$here/$file:/$file"); done
     for program in bash tar find sort sed grep; do options+=(--program "$lent/usr/bin/$program:/usr/bin/$program"); done
     options+=(--program "$lent$(command -v bpftool):/bin/bpftool")
 
@@ -47,6 +49,11 @@ equip() {
     # What python's own libraries load is found like what a program loads.
     [ -n "$lent" ] || while read -r library; do table+=(--file "$library:$library"); done \
         < <(ldd "/usr/lib/$python"/lib-dynload/_ctypes.*.so | sed -n 's|^[^/]*\(/[^ ]*ffi[^ ]*\).*|\1|p')
+    if [ "$1" = amd64 ]; then
+        strip -o "$folder/agent-tests" "$agent_tests"
+        # The agent that these tests start lies where it was built, and reads whom the system trusts before it talks to anybody.
+        table+=(--program "$folder/agent-tests:/bin/agent-tests" --program "$recorder:$(realpath "$(dirname "$agent_tests")/..")/runtimemap-recorder" --file "$trusted:$trusted")
+    fi
     printf '%s\n' "${options[@]}" >"$folder/options"
     printf '%s\n' "${table[@]}" >"$folder/table"
 }

@@ -63,7 +63,7 @@ fn cause(cause: LossCause) -> &'static str {
         LossCause::TooLong => "a path or an argument list was too long",
         LossCause::Unresolved => "a path, an address or a container could not be read",
         LossCause::Throttled => "more that was new, per second, than the container's share",
-        LossCause::Missed => "the kernel skipped a program that was already running on that processor",
+        LossCause::Missed => "the kernel skipped a program: it was running there already, or too many calls were under way",
         LossCause::Undecodable => "a record could not be understood",
         LossCause::LedgerFull => "the recorder's own table of the container was full",
         LossCause::Upgrade => "records of an older recorder were dropped at an upgrade",

@@ -2,28 +2,29 @@
 
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::{bpf_get_current_pid_tgid, bpf_get_stack},
+    helpers::generated::bpf_get_stack,
     macros::{fexit, kprobe, kretprobe, map, raw_tracepoint},
     maps::{HashMap, PerCpuArray},
     programs::{FExitContext, ProbeContext, RawTracePointContext, RetProbeContext},
 };
 use runtimemap_recorder_ebpf::{
-    loss, origin,
+    origin,
     record::{Capability, kind},
 };
 
 use super::{
     emit, identity,
     read::{current, read},
+    under_way,
 };
 
 /// `CAP_OPT_NOAUDIT`: the kernel only wonders.
 const NOAUDIT: u32 = 2;
 const FRAMES: usize = 16;
 
-/// Checks under way, by thread, for the kretprobe: the capability and whether it means something.
+/// Capabilities that are being asked for, by thread, for the kretprobe.
 #[map]
-static CHECKING: HashMap<u64, u32> = HashMap::with_max_entries(16384, 0);
+pub static CHECKING: HashMap<u64, u32> = HashMap::with_max_entries(under_way::CALLS, 0);
 #[map]
 static STACK: PerCpuArray<[u64; FRAMES]> = PerCpuArray::with_max_entries(1, 0);
 
@@ -44,18 +45,16 @@ pub fn cap_capable_enter(ctx: ProbeContext) -> u32 {
 #[inline(always)]
 fn begun(ctx: &ProbeContext) -> Option<()> {
     let who = identity::who()?;
-    if means_use(ctx.arg(0)?, ctx.arg(3)?) && CHECKING.insert(thread(), ctx.arg::<u32>(2)?, 0).is_err() {
-        emit::lost(who.container, loss::MAP_FULL);
+    under_way::settle(&CHECKING, who.container);
+    if means_use(ctx.arg(0)?, ctx.arg(3)?) {
+        under_way::begins(&CHECKING, &ctx.arg::<u32>(2)?, who.container);
     }
     Some(())
 }
 
 #[kretprobe]
 pub fn cap_capable_return(ctx: RetProbeContext) -> u32 {
-    let thread = thread();
-    // SAFETY: the value is copied at once.
-    if let Some(number) = unsafe { CHECKING.get(thread).copied() } {
-        let _ = CHECKING.remove(thread);
+    if let Some(number) = under_way::take(&CHECKING) {
         checked(&ctx, number, ctx.ret::<i32>() == 0, false);
     }
     0
@@ -113,10 +112,4 @@ fn called_quietly<C: EbpfContext>(ctx: &C) -> bool {
         }
     }
     false
-}
-
-#[inline(always)]
-fn thread() -> u64 {
-    // SAFETY: no arguments.
-    unsafe { bpf_get_current_pid_tgid() }
 }

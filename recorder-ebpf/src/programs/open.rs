@@ -2,13 +2,12 @@
 
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::bpf_get_current_pid_tgid,
     macros::{fexit, kprobe, kretprobe, map},
     maps::{HashMap, PerCpuArray},
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
 use runtimemap_recorder_ebpf::{
-    loss, origin,
+    Container, loss, origin,
     record::{NAME_BYTES, Open, PATH_BYTES, kind},
 };
 
@@ -16,7 +15,7 @@ use super::{
     emit, identity,
     identity::Who,
     read::{Helper, Memory, read},
-    walk,
+    under_way, walk,
 };
 
 /// Places in SCRATCH: a hook may interrupt another of a different family, never itself.
@@ -37,9 +36,10 @@ struct Scratch {
 
 #[map]
 static OPEN_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(3, 0);
-/// `open_flags` of opens under way, by thread, for the kretprobes.
+/// Opens under way, by thread, for the kretprobes: the flags asked for, or TOLD once a kretprobe has seen the end.
 #[map]
-static OPENING: HashMap<u64, u64> = HashMap::with_max_entries(16384, 0);
+static OPENING: HashMap<u64, u64> = HashMap::with_max_entries(under_way::CALLS, 0);
+const TOLD: u64 = 1 << 32;
 
 #[fexit(function = "do_filp_open")]
 pub fn do_filp_open(ctx: FExitContext) -> i32 {
@@ -84,45 +84,62 @@ pub fn do_file_open_root_return(ctx: RetProbeContext) -> u32 {
 }
 
 #[inline(always)]
-fn entered(flags: Option<u64>) -> Option<()> {
-    let flags = flags?;
-    let who = identity::who()?;
-    if OPENING.insert(thread(), flags, 0).is_err() {
-        emit::lost(who.container, loss::MAP_FULL);
-    }
+fn entered(request: Option<u64>) -> Option<()> {
+    let who = own()?;
+    settle(who.container);
+    under_way::begins(&OPENING, &u64::from(flags_of(request?)?), who.container);
     Some(())
 }
 
 #[inline(always)]
 fn left(ctx: &RetProbeContext, place: u32) -> Option<()> {
-    let thread = thread();
-    // SAFETY: the value is copied at once.
-    let flags = unsafe { OPENING.get(thread).copied() }?;
-    let _ = OPENING.remove(thread);
-    returned(ctx, flags, ctx.ret(), place)
+    let open = OPENING.get_ptr_mut(under_way::thread())?;
+    // SAFETY: a map value that is this thread's.
+    let flags = unsafe { core::ptr::replace(open, TOLD) };
+    if flags == TOLD {
+        return None;
+    }
+    let file = opened_file(ctx.ret())?;
+    opened::<Helper, _>(ctx, &own()?, file, flags as u32, place)
 }
 
+/// Whether a kretprobe has told of the open that the thread's system call was for. None if it began unseen.
 #[inline(always)]
-fn thread() -> u64 {
-    // SAFETY: no arguments.
-    unsafe { bpf_get_current_pid_tgid() }
+pub fn told() -> Option<bool> {
+    under_way::take(&OPENING).map(|open| open == TOLD)
+}
+
+/// Counts the thread's last open if its end was not told.
+#[inline(always)]
+pub fn settle(container: Container) {
+    if told() == Some(false) {
+        emit::lost(container, loss::MISSED);
+    }
 }
 
 /// The end of an open with the kernel's request and the file or the error it gave.
 #[inline(always)]
-fn returned<C: EbpfContext>(ctx: &C, request: u64, file: u64, place: u32) -> Option<()> {
-    if file == 0 || file >= MAX_ERRNO.wrapping_neg() {
-        return None;
-    }
-    let who = identity::who()?;
-    if who.origin == origin::RUNTIME {
-        return None;
-    }
-    let flags: u32 = read(request, offset!(open_flags_flag)).ok()?;
-    if flags & FMODE_EXEC != 0 {
-        return None;
-    }
-    opened::<Helper, _>(ctx, &who, file, flags, place)
+fn returned<C: EbpfContext>(ctx: &C, request: u64, result: u64, place: u32) -> Option<()> {
+    let file = opened_file(result)?;
+    let who = own()?;
+    opened::<Helper, _>(ctx, &who, file, flags_of(request)?, place)
+}
+
+#[inline(always)]
+fn opened_file(result: u64) -> Option<u64> {
+    (result != 0 && result < MAX_ERRNO.wrapping_neg()).then_some(result)
+}
+
+/// The container, if it is not its runtime that opens.
+#[inline(always)]
+fn own() -> Option<Who> {
+    identity::who().filter(|who| who.origin != origin::RUNTIME)
+}
+
+/// The flags of a request, if it is not for a program to run.
+#[inline(always)]
+fn flags_of(request: u64) -> Option<u32> {
+    read(request, offset!(open_flags_flag)).ok().filter(|flags| flags & FMODE_EXEC == 0)
 }
 
 /// A file was opened with the flags asked for.

@@ -6,7 +6,7 @@ use aya_ebpf::{
     macros::{btf_tracepoint, raw_tracepoint, tracepoint},
     programs::{BtfTracePointContext, RawTracePointContext, TracePointContext},
 };
-use runtimemap_recorder_ebpf::{SYSCALLS, abi, call, origin, record::kind};
+use runtimemap_recorder_ebpf::{SYSCALLS, abi, call, loss, origin, record::kind};
 
 use super::{
     emit, identity,
@@ -15,6 +15,8 @@ use super::{
     open,
     read::{Helper, Load, Memory, perf_field, read},
     socket, sys_enter,
+    udp::SENDING,
+    under_way,
 };
 
 /// Of the port in a socket address of either family.
@@ -46,22 +48,24 @@ pub fn sys_exit_perf(ctx: TracePointContext) -> u32 {
 fn left<M: Memory, C: EbpfContext>(ctx: &C, regs: u64, result: u64) -> Option<()> {
     let task = M::current();
     let failed = (result as i64) < 0;
-    if failed && M::read::<u32>(task, offset!(task_seccomp_mode)).ok()? == 0 {
-        return None;
-    }
     let number: u32 = M::read(regs, offset!(regs_number)).ok()?;
     if number as usize >= SYSCALLS {
         return None;
     }
-    if !failed && action(abi::NATIVE, number)? == call::NONE && action(abi::COMPAT, number)? == call::NONE {
+    let either = action(abi::NATIVE, number)? | action(abi::COMPAT, number)?;
+    let filtered = failed && M::read::<u32>(task, offset!(task_seccomp_mode)).ok()? != 0;
+    if either & call::IF_UNTOLD == 0 && (either == call::NONE || failed) && !filtered {
         return None;
     }
     let table = identity::current_abi::<M>(task);
-    if failed {
+    let mut action = action(table, number)?;
+    if action & call::IF_UNTOLD != 0 {
+        action = if untold::<M>(action, failed) { action & !call::IF_UNTOLD } else { call::NONE };
+    }
+    if filtered {
         return failed_under_filter::<M>(number, table);
     }
-    let action = action(table, number)?;
-    if action == call::NONE {
+    if failed || action == call::NONE {
         return None;
     }
     let who = identity::who_by::<M>()?;
@@ -69,7 +73,11 @@ fn left<M: Memory, C: EbpfContext>(ctx: &C, regs: u64, result: u64) -> Option<()
         return None;
     }
     let descriptor = if action >= call::LISTEN { argument::<M>(regs, table, 0)? } else { result as u64 };
-    let file = file_of::<M>(task, descriptor)?;
+    let Some(file) = file_of::<M>(task, descriptor) else {
+        // Somebody else has closed it already.
+        emit::lost(who.container, loss::UNRESOLVED);
+        return None;
+    };
     match action {
         call::LISTEN => listening(ctx, &who, file, false),
         // Port 0 leaves the choice to the kernel: whoever asks so is a client.
@@ -77,6 +85,24 @@ fn left<M: Memory, C: EbpfContext>(ctx: &C, regs: u64, result: u64) -> Option<()
         call::BIND => listening(ctx, &who, file, true),
         _ => open::opened::<M, _>(ctx, &who, file, requested_flags::<M>(regs, table, action)?, open::SYS_EXIT),
     }
+}
+
+/// Whether this call was for an open that the programs at the kernel's functions did not tell of. Of anything else that they did not tell of,
+/// nothing is known but that it happened: it is counted.
+#[inline(always)]
+fn untold<M: Memory>(action: u8, failed: bool) -> bool {
+    let told = open::told();
+    if action != call::IF_UNTOLD {
+        return told != Some(true);
+    }
+    let sent = under_way::take(&SENDING).is_some();
+    if !failed
+        && (sent || told == Some(false))
+        && let Some(who) = identity::who_by::<M>()
+    {
+        emit::lost(who.container, loss::MISSED);
+    }
+    false
 }
 
 /// What is to be done at the end of a call, one of `call`.

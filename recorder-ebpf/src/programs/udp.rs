@@ -1,44 +1,45 @@
 //! UDP where there is no cgroup v2 to see packets of: the kernel's send and receive functions, by the container of the caller.
 
 use aya_ebpf::{
-    helpers::generated::{bpf_get_current_pid_tgid, bpf_probe_read_kernel},
+    helpers::generated::bpf_probe_read_kernel,
     macros::{kprobe, kretprobe, map},
     maps::HashMap,
     programs::{ProbeContext, RetProbeContext},
 };
-use runtimemap_recorder_ebpf::{loss, origin};
+use runtimemap_recorder_ebpf::origin;
 
-use super::{datagram, emit, identity, identity::Who, read::read, socket, socket::Ends};
+use super::{datagram, identity, identity::Who, read::read, socket, socket::Ends, under_way};
 
 const AF_INET6: u16 = 10;
 
 /// What a sending thread is about to send to.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Sending {
+pub struct Sending {
     sock: u64,
     remote: [u8; 16],
     port: u64,
 }
 
 #[map]
-static SENDING: HashMap<u64, Sending> = HashMap::with_max_entries(16384, 0);
+pub static SENDING: HashMap<u64, Sending> = HashMap::with_max_entries(under_way::CALLS, 0);
 
 #[kprobe]
 pub fn udp_sendmsg_enter(ctx: ProbeContext) -> u32 {
-    sending(&ctx);
+    sending(&ctx, false);
     0
 }
 
 #[kprobe]
 pub fn udpv6_sendmsg_enter(ctx: ProbeContext) -> u32 {
-    sending(&ctx);
+    sending(&ctx, true);
     0
 }
 
 #[inline(always)]
-fn sending(ctx: &ProbeContext) -> Option<()> {
-    let who = identity::who()?;
+fn sending(ctx: &ProbeContext, hands_on: bool) -> Option<()> {
+    let who = own()?;
+    under_way::settle(&SENDING, who.container);
     let sock: u64 = ctx.arg(0)?;
     let message: u64 = ctx.arg(1)?;
     let name: u64 = read(message, offset!(msg_name)).ok()?;
@@ -53,9 +54,11 @@ fn sending(ctx: &ProbeContext) -> Option<()> {
         };
         (remote, u16::from_be(head[1]))
     };
-    if SENDING.insert(thread(), Sending { sock, remote, port: u64::from(port) }, 0).is_err() {
-        emit::lost(who.container, loss::MAP_FULL);
+    // What goes to an IPv4 address is not sent by the function for IPv6, which calls the other one.
+    if hands_on && remote[..12] == socket::mapped([0; 4])[..12] {
+        return None;
     }
+    under_way::begins(&SENDING, &Sending { sock, remote, port: u64::from(port) }, who.container);
     Some(())
 }
 
@@ -73,10 +76,7 @@ pub fn udpv6_sendmsg_return(ctx: RetProbeContext) -> u32 {
 
 #[inline(always)]
 fn sent(ctx: &RetProbeContext) -> Option<()> {
-    let thread = thread();
-    // SAFETY: the value is copied at once.
-    let sending = unsafe { SENDING.get(thread).copied()? };
-    let _ = SENDING.remove(thread);
+    let sending = under_way::take(&SENDING)?;
     let who = own()?;
     if ctx.ret::<i32>() < 0 {
         return None;
@@ -140,10 +140,4 @@ fn received(ctx: &ProbeContext) -> Option<()> {
 #[inline(always)]
 fn own() -> Option<Who> {
     identity::who().filter(|who| who.origin != origin::RUNTIME)
-}
-
-#[inline(always)]
-fn thread() -> u64 {
-    // SAFETY: no arguments.
-    unsafe { bpf_get_current_pid_tgid() }
 }

@@ -93,8 +93,11 @@ impl Rung {
     /// Whether a kernel that lets programs at system calls be interrupted would interrupt these. While one is, the kernel skips it for every
     /// other process on its processor.
     pub(crate) fn interruptible(&self) -> bool {
-        let at_calls = |attach| matches!(attach, Attach::RawTracepoint(name) | Attach::TypedTracepoint(name) if name.starts_with("sys_"));
-        self.programs.iter().any(|program| at_calls(program.attach))
+        self.programs.iter().any(|program| match program.attach {
+            Attach::RawTracepoint(name) | Attach::TypedTracepoint(name) => name.starts_with("sys_"),
+            Attach::FExit(_) => true,
+            Attach::PerfTracepoint(..) | Attach::KProbe(_) | Attach::CgroupEgress | Attach::CgroupIngress => false,
+        })
     }
 }
 

@@ -31,7 +31,7 @@ unsafe impl<T: Copy + 'static> Pod for Plain<T> {}
 /// What the tracepoint of capabilities does not see where the kernel hides its symbols.
 const HIDDEN: &str = "capabilities that the kernel only wonders about count as asked for: it hides its symbols, which CAP_SYSLOG shows";
 
-/// What a program at system calls does not see where the kernel interrupts it.
+/// What a program does not see where the kernel interrupts it.
 const INTERRUPTED: &str = "this kernel interrupts it for other processes, and skips their calls meanwhile, which counts as `Missed`";
 
 /// What was chosen for a signal.
@@ -282,21 +282,35 @@ fn avoided(options: &Options, name: &str) -> bool {
 
 /// Tells sys_exit what to do at the end of which calls.
 fn fill_calls(set: &mut Set, choices: &[Choice]) -> Result<(), Error> {
-    let by_exit = choices.iter().any(|choice| choice.used == Some("sys_exit/open"));
-    let opens: &[(&str, u8)] = &[
+    let used = |name| choices.iter().any(|choice| choice.used == Some(name));
+    let opens = [
         ("open", call::OPEN_FLAGS_1),
         ("openat", call::OPEN_FLAGS_2),
         ("openat2", call::OPEN_HOW_2),
         ("creat", call::OPEN_CREAT),
         ("open_by_handle_at", call::OPEN_FLAGS_2),
     ];
-    let sockets = [("listen", call::LISTEN), ("bind", call::BIND)];
+    let sends = ["sendto", "sendmsg", "sendmmsg"].map(|name| (name, call::IF_UNTOLD));
+    let mut actions = vec![("listen", call::LISTEN), ("bind", call::BIND)];
+    if used("sys_exit/open") {
+        actions.extend(opens);
+    }
+    // Those of which a kretprobe tells, if the kernel lets it.
+    if used("kprobe/do_filp_open") {
+        actions.extend(opens.map(|(name, action)| (name, action | call::IF_UNTOLD)));
+    }
+    if used("kprobe/udp") {
+        actions.extend(sends);
+    }
+    if used("kprobe/do_filp_open") || used("kprobe/udp") {
+        actions.push(("io_uring_enter", call::IF_UNTOLD));
+    }
     let map_error = |error: aya::maps::MapError| Error::Map { name: "CALLS", error: chain(&error) };
     let mut calls: Array<_, u8> = Array::try_from(set.map_mut("CALLS")?).map_err(map_error)?;
-    for (name, action) in sockets.iter().chain(if by_exit { opens } else { &[] }) {
+    for (name, action) in actions {
         for (table, which) in [(abi::NATIVE, Abi::Native), (abi::COMPAT, Abi::Compat)] {
             if let Some(number) = syscall::number(which, name) {
-                calls.set(table * SYSCALLS as u32 + number, *action, 0).map_err(map_error)?;
+                calls.set(table * SYSCALLS as u32 + number, action, 0).map_err(map_error)?;
             }
         }
     }

@@ -87,11 +87,13 @@ pub(super) fn losses(set: &Set, slot: Slot) -> Result<Vec<(LossCause, u64)>, Err
         (loss::TOO_LONG, LossCause::TooLong),
         (loss::UNRESOLVED, LossCause::Unresolved),
         (loss::THROTTLED, LossCause::Throttled),
+        (loss::MISSED, LossCause::Missed),
     ];
     Ok(causes.map(|(index, cause)| (cause, counters.iter().map(|Plain(counter)| counter[index as usize]).sum())).to_vec())
 }
 
-/// Runs that the kernel skipped since the same program was running on that processor, over all programs.
+/// Runs that the kernel skipped since the same program was running on that processor, or for programs by way of perf any of them was, over
+/// all programs.
 pub(super) fn missed(set: &Set) -> u64 {
     set.descriptors().into_iter().map(bpf::misses).sum()
 }

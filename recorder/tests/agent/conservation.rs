@@ -1,8 +1,8 @@
 //! What is in the mailbox happened; what is missing there lies in a counted loss of its container: with a kernel buffer and a share that
 //! are big enough or too small, and an agent that is paused, killed and started again at random while containers act.
 //!
-//! `SCHEDULES=1000` runs so many, `AT_ONCE=8` as many beside each other, `SCHEDULE=17` that one alone. Schedules have numbers: each is
-//! the same every time.
+//! `SCHEDULES=1000` runs so many, `AT_ONCE=8` as many beside each other, `SCHEDULE=17` that one alone; `AVOID="fexit tp_btf"` lets agents do
+//! without these hooks. Schedules have numbers: each is the same every time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -236,6 +236,7 @@ fn run(schedule: &Schedule, folder: &Path) -> Figures {
     let mut rig = Rig::new();
     rig.flags.extend(["--buffer", schedule.buffer, "--rate", schedule.rate].map(str::to_owned));
     rig.flags.extend((!schedule.pins).then(|| "--no-pins".to_owned()));
+    rig.flags.extend(env::var("AVOID").iter().flat_map(|hooks| hooks.split_whitespace()).map(|hook| format!("--avoid={hook}")));
     let pod = rig.pod();
     let mut agent = Some(rig.agent());
     let mut actors = BTreeMap::<usize, Actor>::new();
@@ -351,6 +352,22 @@ fn what_is_missing_lies_in_a_counted_loss() {
         let workers: Vec<_> = (0..named("AT_ONCE").unwrap_or(2)).map(|_| scope.spawn(worker)).collect();
         workers.into_iter().for_each(|worker| figures.add(worker.join().unwrap()));
     });
-    assert!(figures.missing > 0 && figures.whole > 0, "schedules that lose nothing, or everything, show nothing: {figures}");
+    assert!(
+        numbers.end - numbers.start < FEW || figures.missing > 0 && figures.whole > 0,
+        "schedules that lose nothing, or everything, show nothing: {figures}"
+    );
     eprintln!("FIGURE conservation: {figures}");
+}
+
+/// Containers that begin and act beside each other while the agent is paused: what the kernel skips of that it skipped before the agent heard
+/// of them, and it is their loss. Only kernels that interrupt programs skip anything (`AVOID="kprobe sys_exit"`, see `make kernels`); on others
+/// nothing is missing.
+#[test]
+fn what_was_skipped_before_the_agent_heard_of_a_container_is_its_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let none = Step { agent: Agents::IsPaused, acts: vec![Acts::default(); 5] };
+    let all = Step { agent: Agents::Stays, acts: vec![Acts { opens: MOST.opens, execs: 0, connects: 0 }; 5] };
+    let schedule = Schedule { buffer: PLENTY.0, rate: PLENTY.1, pins: true, steps: vec![none, all], starts: vec![0, 1, 1, 1, 1] };
+    eprintln!("FIGURE skipped: {}", run(&schedule, folder.path()));
 }
