@@ -174,3 +174,5 @@ pub const ARGS_BYTES: usize = 8192;
 pub const NAME_BYTES: usize = 256;
 /// Longest DNS answer that is read; a power of two.
 pub const DNS_BYTES: usize = 4096;
+/// No record is longer, in bytes: what programs started can say of themselves, rounded up.
+pub const LONGEST: usize = 24 << 10;

@@ -474,6 +474,15 @@ impl Kernel {
         Ok(losses.into_iter().collect())
     }
 
+    /// How often the kernel's side wrote something new into any container's table of system calls or loss counters. While this stays the
+    /// same there is nothing new in them, but for what is being written just now.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn news(&self) -> Result<u64, Error> {
+        tables::news(&self.set)
+    }
+
     /// The part of the loss counters that is of no one container.
     pub fn common_losses(&self) -> Vec<(LossCause, u64)> {
         vec![

@@ -5,7 +5,7 @@ use runtimemap_recorder_ebpf::{Container, loss, record::Header};
 
 use super::{
     identity::Who,
-    maps::{LOSSES, SEEN, STATES},
+    maps::{LOSSES, NEWS, SEEN, STATES},
 };
 use crate::output::output;
 
@@ -15,6 +15,16 @@ pub fn lost(container: Container, cause: u32) {
     if let Some(counters) = LOSSES.get_ptr_mut(container.slot) {
         // SAFETY: a map value; `cause` is a constant below loss::COUNT.
         unsafe { (*counters)[cause as usize % loss::COUNT] += 1 }
+        news();
+    }
+}
+
+/// Says that there is something new to read, after it was written.
+#[inline(always)]
+pub fn news() {
+    if let Some(count) = NEWS.get_ptr_mut(0) {
+        // SAFETY: a map value.
+        unsafe { *count += 1 }
     }
 }
 

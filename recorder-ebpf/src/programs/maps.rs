@@ -34,6 +34,10 @@ pub static STATES: Array<SlotState> = Array::with_max_entries(1024, 0);
 /// Loss counters, by slot. Per processor: no atomics before 5.12.
 #[map]
 pub static LOSSES: PerCpuArray<[u64; loss::COUNT]> = PerCpuArray::with_max_entries(1024, 0);
+/// How often something new was written into a table of system calls or a loss counter, whosever it is: element 0. While it stays, nobody has
+/// to read those.
+#[map]
+pub static NEWS: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 /// What was handed out already.
 #[map]
 pub static SEEN: LruHashMap<[u64; 2], u8> = LruHashMap::with_max_entries(65536, 0);

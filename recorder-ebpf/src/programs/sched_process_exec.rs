@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use runtimemap_recorder_ebpf::{
     Container, Task, loss, origin,
-    record::{ARGS_BYTES, Exec, kind, path},
+    record::{ARGS_BYTES, Exec, LONGEST, kind, path},
 };
 
 use super::{
@@ -46,6 +46,8 @@ struct Scratch {
     room: walk::Room,
     steps: Steps,
 }
+
+const _: () = assert!(size_of::<Exec>() + NAMES + SCRIPT <= LONGEST);
 
 #[map]
 static EXEC_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);

@@ -55,6 +55,10 @@ pub fn mark(slot: u32, index: u32) -> Option<()> {
     const { assert!(size_of::<SyscallTable>() == 4096) };
     let table: *mut u8 = SYSCALL_TABLES.get_ptr_mut(slot)?.cast();
     // SAFETY: a map value, and an index within it.
-    unsafe { *table.add(masked::<4095>(u64::from(index)) as usize) = 1 };
+    let mark = unsafe { &mut *table.add(masked::<4095>(u64::from(index)) as usize) };
+    if *mark == 0 {
+        *mark = 1;
+        emit::news();
+    }
     Some(())
 }

@@ -32,6 +32,14 @@ fn due(asked: Duration, ago: Duration) -> bool {
     ago >= (asked / 4).min(ASKED)
 }
 
+/// When a slot's tables and counters were read: at how many news, and losses of no one container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub(super) slot: Slot,
+    pub(super) news: u64,
+    pub(super) common: u64,
+}
+
 /// A container that is, or was, on this node.
 #[derive(Debug)]
 pub(super) struct Container {
@@ -41,6 +49,8 @@ pub(super) struct Container {
     pub(super) slot: Option<Slot>,
     /// Marks of its system calls in that slot's table that the ledger has.
     pub(super) calls: Option<(Slot, usize)>,
+    /// The last two readings of them, newest first.
+    pub(super) readings: [Option<Reading>; 2],
     /// Everything it was seen to do within its window.
     pub(super) ledger: Ledger,
     /// What it did after a directive closed the window.
@@ -106,6 +116,7 @@ impl Container {
             kept,
             slot,
             calls: None,
+            readings: [None; 2],
             ledger,
             after,
             dirty: true,
@@ -331,6 +342,7 @@ impl Container {
         self.dirty = false;
         self.ledger = empty;
         self.calls = None;
+        self.readings = [None; 2];
         self.after = None;
         self.kept.told = Told::default();
         std::mem::take(&mut self.letters).into_keys().map(|text| (text, None)).collect()

@@ -1,6 +1,8 @@
 //! Offsets of kernel structures, from the running kernel's own description of its types.
 
 use std::{
+    cell::RefCell,
+    collections::HashMap,
     fs::File,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     path::Path,
@@ -15,7 +17,11 @@ use super::Error;
 pub(crate) const PATH: &str = "/sys/kernel/btf/vmlinux";
 
 /// The kernel's types.
-pub(crate) struct Types(Btf);
+pub(crate) struct Types {
+    btf: Btf,
+    /// Structures that were asked for. To find one by its name all types are gone through.
+    structures: RefCell<HashMap<String, Option<Type>>>,
+}
 
 impl Types {
     /// Reads them.
@@ -30,7 +36,7 @@ impl Types {
         std::io::copy(&mut File::open(PATH).map_err(|error| failed(error.to_string()))?, &mut &copy)
             .map_err(|error| failed(error.to_string()))?;
         Btf::from_file_with_backend(format!("/proc/self/fd/{}", copy.as_raw_fd()), Backend::Mmap)
-            .map(Self)
+            .map(|btf| Self { btf, structures: RefCell::default() })
             .map_err(|error| failed(error.to_string()))
     }
 
@@ -42,8 +48,7 @@ impl Types {
     fn find(&self, path: &str) -> Option<(u32, Type)> {
         let mut names = path.split('.');
         let structure = names.next()?;
-        let types = self.0.resolve_types_by_name(structure).ok()?;
-        let mut here = types.into_iter().find(|found| matches!(found, Type::Struct(_) | Type::Union(_)))?;
+        let mut here = self.structure(structure)?;
         let mut offset = 0;
         for name in names {
             let (more, member) = self.member(&here, name)?;
@@ -51,6 +56,16 @@ impl Types {
             here = member;
         }
         Some((offset, here))
+    }
+
+    fn structure(&self, name: &str) -> Option<Type> {
+        if let Some(known) = self.structures.borrow().get(name) {
+            return known.clone();
+        }
+        let types = self.btf.resolve_types_by_name(name).unwrap_or_default();
+        let found = types.into_iter().find(|found| matches!(found, Type::Struct(_) | Type::Union(_)));
+        self.structures.borrow_mut().insert(name.to_owned(), found.clone());
+        found
     }
 
     /// A member of a structure, also of the unnamed structures in it.
@@ -61,10 +76,10 @@ impl Types {
         };
         members.iter().find_map(|member| {
             let offset = member.bit_offset() / 8;
-            let its_name = self.0.resolve_name(member).unwrap_or_default();
-            let mut kind = self.0.resolve_chained_type(member).ok()?;
+            let its_name = self.btf.resolve_name(member).unwrap_or_default();
+            let mut kind = self.btf.resolve_chained_type(member).ok()?;
             while let Type::Typedef(_) | Type::Const(_) | Type::Volatile(_) = kind {
-                kind = self.0.resolve_chained_type(kind.as_btf_type()?).ok()?;
+                kind = self.btf.resolve_chained_type(kind.as_btf_type()?).ok()?;
             }
             if its_name == name {
                 return Some((offset, kind));
@@ -75,9 +90,9 @@ impl Types {
 
     /// Number of a value of an enumeration.
     fn value(&self, enumeration: &str, name: &str) -> Option<u32> {
-        self.0.resolve_types_by_name(enumeration).ok()?.iter().find_map(|found| match found {
+        self.btf.resolve_types_by_name(enumeration).ok()?.iter().find_map(|found| match found {
             Type::Enum(found) => {
-                found.members.iter().find(|member| self.0.resolve_name(*member).is_ok_and(|its| its == name)).map(btf_rs::EnumMember::val)
+                found.members.iter().find(|member| self.btf.resolve_name(*member).is_ok_and(|its| its == name)).map(btf_rs::EnumMember::val)
             }
             _ => None,
         })
@@ -85,13 +100,13 @@ impl Types {
 
     /// Number of a type of that name; None if there is none.
     pub(crate) fn id(&self, name: &str) -> Option<u32> {
-        self.0.resolve_ids_by_name(name).ok()?.first().copied()
+        self.btf.resolve_ids_by_name(name).ok()?.first().copied()
     }
 
     /// How many parameters a kernel function has; None if there is no such function.
     pub(crate) fn parameters(&self, function: &str) -> Option<usize> {
-        self.0.resolve_types_by_name(function).ok()?.iter().find_map(|found| match found {
-            Type::Func(found) => match self.0.resolve_chained_type(found).ok()? {
+        self.btf.resolve_types_by_name(function).ok()?.iter().find_map(|found| match found {
+            Type::Func(found) => match self.btf.resolve_chained_type(found).ok()? {
                 Type::FuncProto(prototype) => Some(prototype.parameters.len()),
                 _ => None,
             },

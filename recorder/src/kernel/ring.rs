@@ -7,6 +7,7 @@ use std::{
 };
 
 use aya::maps::MapData;
+use runtimemap_recorder_ebpf::record::LONGEST;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -62,9 +63,11 @@ impl Ring {
         // SAFETY: no memory is involved.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).map_err(io::Error::other)?;
         let consumer = Mapping::of(&map, page, libc::PROT_READ | libc::PROT_WRITE, 0)?;
-        // The data follow twice, so that a record never wraps around.
-        let both = usize::try_from(2 * size).map_err(io::Error::other)?;
-        let producer = Mapping::of(&map, page + both, libc::PROT_READ, page)?;
+        // The data follow twice, so that a record never wraps around. Of the second time no more is mapped than one record can need: all
+        // of it counts as memory of this process.
+        let once = usize::try_from(size).map_err(io::Error::other)?;
+        let more = LONGEST.next_multiple_of(page).min(once);
+        let producer = Mapping::of(&map, page + once + more, libc::PROT_READ, page)?;
         let mut ring = Self { map, consumer, producer, page, size, read: 0 };
         ring.read = ring.given_back().load(Ordering::Acquire);
         Ok(ring)
@@ -76,7 +79,7 @@ impl Ring {
         let written = unsafe { &*self.producer.start.cast::<AtomicU64>() };
         while self.read < written.load(Ordering::Acquire) {
             let at = usize::try_from(self.read & (self.size - 1)).unwrap_or(0);
-            // SAFETY: within the data, which are mapped twice, and aligned, since records begin at multiples of eight.
+            // SAFETY: within the data, and aligned, since records begin at multiples of eight.
             let (head, bytes) = unsafe {
                 let head = self.producer.start.byte_add(self.page + at);
                 (&*head.cast::<AtomicU32>(), head.byte_add(8).cast::<u8>())
@@ -87,7 +90,7 @@ impl Ring {
             }
             let length = head & !(BUSY | DISCARDED);
             if head & DISCARDED == 0 {
-                // SAFETY: a finished record of that length; the kernel does not touch it before it is given back.
+                // SAFETY: a finished record of that length, all of which is mapped; the kernel does not touch it before it is given back.
                 sink(unsafe { std::slice::from_raw_parts(bytes, length as usize) });
             }
             self.read += (u64::from(length) + HEAD).next_multiple_of(8);

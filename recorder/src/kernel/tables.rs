@@ -75,6 +75,13 @@ pub(super) fn clear(set: &mut Set, slot: Slot) -> Result<(), Error> {
     losses.set(slot.0, none, 0).map_err(|error| failed(name, &error))
 }
 
+/// How often something new was written into any container's tables or counters.
+pub(super) fn news(set: &Set) -> Result<u64, Error> {
+    let name = "NEWS";
+    let array: PerCpuArray<&MapData, u64> = PerCpuArray::try_from(set.map(name)?).map_err(|error| failed(name, &error))?;
+    Ok(array.get(&0, 0).map_err(|error| failed(name, &error))?.iter().sum())
+}
+
 /// Loss counters of a container.
 pub(super) fn losses(set: &Set, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
     let name = "LOSSES";

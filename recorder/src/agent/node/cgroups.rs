@@ -262,7 +262,7 @@ impl Node {
         self.drain()?;
         self.ask_redirects();
         for key in keys {
-            self.read_tables(&key, &self.kernel.common_losses())?;
+            self.read_tables(&key, &self.totals()?)?;
             if let Some(container) = self.containers.get_mut(&key) {
                 container.kept.closed = true;
                 container.kept.closed_at = Timestamp::now().as_second();

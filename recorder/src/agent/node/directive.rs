@@ -112,7 +112,7 @@ impl Node {
     /// The end of a window: everything up to now is in the ledger, and what follows is kept apart.
     fn close(&mut self, key: &Key) -> Result<(), Error> {
         self.drain()?;
-        self.read_tables(key, &self.kernel.common_losses())?;
+        self.read_tables(key, &self.totals()?)?;
         let empty = self.empty();
         if let Some(container) = self.containers.get_mut(key) {
             let changes = container.write_down();

@@ -10,7 +10,7 @@ use crate::{
     agent::{
         Error, batch,
         bundle::Called,
-        container::{Container, Kept, Key, State, Written},
+        container::{Container, Kept, Key, Reading, State, Written},
         say,
         store::Entry,
     },
@@ -24,6 +24,12 @@ const ENDED: usize = 200;
 
 /// What the ledger calls the number of programs that the kernel skipped.
 const SKIPS: &str = "skips";
+
+/// What the kernel has counted over all containers.
+pub(super) struct Totals {
+    news: u64,
+    common: Vec<(LossCause, u64)>,
+}
 
 /// The batch on its way.
 #[derive(Serialize, Deserialize)]
@@ -128,9 +134,9 @@ impl Node {
     /// Puts everything on disk, and gives the kernel's buffer back.
     pub(in crate::agent) fn settle(&mut self) -> Result<(), Error> {
         let keys: Vec<Key> = self.containers.keys().cloned().collect();
-        let common = self.kernel.common_losses();
+        let totals = self.totals()?;
         for key in &keys {
-            self.read_tables(key, &common)?;
+            self.read_tables(key, &totals)?;
         }
         for (key, container) in &mut self.containers {
             let name = name(key);
@@ -188,17 +194,28 @@ impl Node {
         }
     }
 
-    /// Reads a container's tables.
-    pub(super) fn read_tables(&mut self, key: &Key, common: &[(LossCause, u64)]) -> Result<(), Error> {
+    /// The kernel's totals.
+    pub(super) fn totals(&self) -> Result<Totals, Error> {
+        Ok(Totals { news: self.kernel.news()?, common: self.kernel.common_losses() })
+    }
+
+    /// Reads a container's tables, unless nothing is new since the last two readings: of one alone, the news could have come before what
+    /// they are about.
+    pub(super) fn read_tables(&mut self, key: &Key, totals: &Totals) -> Result<(), Error> {
         let Some(container) = self.containers.get_mut(key) else { return Ok(()) };
         let Some(slot) = container.slot else { return Ok(()) };
+        let now = Some(Reading { slot, news: totals.news, common: totals.common.iter().map(|(_, count)| count).sum() });
+        if !container.dirty && container.readings == [now, now] {
+            return Ok(());
+        }
+        container.readings = if container.kept.state == State::Closing { [None; 2] } else { [now, container.readings[0]] };
         // While its window is closed they wait there.
         if container.kept.state != State::Closing {
             let mut known = container.calls.filter(|(of, _)| *of == slot).map_or(0, |(_, marks)| marks);
             container.add_calls(self.kernel.more_syscalls(slot, &mut known)?);
             container.calls = Some((slot, known));
         }
-        for (cause, count) in container.add_losses(self.kernel.losses(slot, common)?) {
+        for (cause, count) in container.add_losses(self.kernel.losses(slot, &totals.common)?) {
             self.metrics.lost(cause, count);
         }
         Ok(())
