@@ -39,6 +39,24 @@ fn a_container_that_starts_and_ends_while_no_agent_runs_is_seen_from_its_first_i
 }
 
 #[test]
+fn records_that_go_over_the_end_of_the_buffer_are_whole() {
+    let mut rig = Rig::new();
+    rig.flags.extend(["--buffer", "64Ki"].map(str::to_owned));
+    let agent = rig.agent();
+    let mut container = rig.pod().container();
+    // Eight of these fill it: again and again one begins before the end, and its path, which follows the arguments, lies behind. Each is
+    // another program, since arguments of one are folded.
+    for number in 0..24 {
+        let program = rig.path(&format!("{}y", char::from(b'a' + number)));
+        fs::copy("/bin/true", &program).unwrap();
+        container.act(&format!("{} {}", program.display(), "y".repeat(7000)));
+        rig.cluster.wait_for(&container.id, &format!("{}\",\"args\":[", program.display()));
+    }
+    assert_eq!(rig.cluster.observed(&container.id).unwrap().losses, BTreeMap::new());
+    agent.end();
+}
+
+#[test]
 fn a_batch_without_an_answer_is_sent_again_as_the_same_bytes_by_the_next_agent() {
     let rig = Rig::new();
     rig.cluster.set_silent(true);
