@@ -24,7 +24,7 @@ const FRAMES: usize = 16;
 
 /// Capabilities that are being asked for, by thread, for the kretprobe.
 #[map]
-pub static CHECKING: HashMap<u64, u32> = HashMap::with_max_entries(under_way::CALLS, 0);
+static CHECKING: HashMap<u64, u32> = HashMap::with_max_entries(under_way::CALLS, 0);
 #[map]
 static STACK: PerCpuArray<[u64; FRAMES]> = PerCpuArray::with_max_entries(1, 0);
 
@@ -57,6 +57,12 @@ pub fn cap_capable_return(ctx: RetProbeContext) -> u32 {
     if let Some(number) = under_way::take(&CHECKING) {
         checked(&ctx, number, ctx.ret::<i32>() == 0, false);
     }
+    0
+}
+
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn checking_thread_exit(_: RawTracePointContext) -> i32 {
+    under_way::thread_exits(&CHECKING);
     0
 }
 

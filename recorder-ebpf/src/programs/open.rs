@@ -2,9 +2,9 @@
 
 use aya_ebpf::{
     EbpfContext,
-    macros::{fexit, kprobe, kretprobe, map},
+    macros::{fexit, kprobe, kretprobe, map, raw_tracepoint},
     maps::{HashMap, PerCpuArray},
-    programs::{FExitContext, ProbeContext, RetProbeContext},
+    programs::{FExitContext, ProbeContext, RawTracePointContext, RetProbeContext},
 };
 use runtimemap_recorder_ebpf::{
     Container, loss, origin,
@@ -83,6 +83,14 @@ pub fn do_file_open_root_return(ctx: RetProbeContext) -> u32 {
     0
 }
 
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn opening_thread_exit(_: RawTracePointContext) -> i32 {
+    if let Some(who) = identity::who() {
+        settle(who.container);
+    }
+    0
+}
+
 #[inline(always)]
 fn entered(request: Option<u64>) -> Option<()> {
     let who = own()?;
@@ -111,7 +119,7 @@ pub fn told() -> Option<bool> {
 
 /// Counts the thread's last open if its end was not told.
 #[inline(always)]
-pub fn settle(container: Container) {
+fn settle(container: Container) {
     if told() == Some(false) {
         emit::lost(container, loss::MISSED);
     }

@@ -7,15 +7,11 @@ use runtimemap_recorder_ebpf::{
 };
 
 use super::{
-    capability::CHECKING,
     emit, identity,
     identity::Who,
     maps::TASKS,
-    open,
     read::{Helper, current, read},
     twins,
-    udp::SENDING,
-    under_way,
 };
 
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
@@ -93,11 +89,6 @@ pub fn sched_process_exit(_: RawTracePointContext) -> i32 {
 /// Forgets a process with its last thread.
 #[inline(always)]
 fn exited() -> Result<(), i64> {
-    if let Some(who) = identity::who() {
-        open::settle(who.container);
-        under_way::settle(&CHECKING, who.container);
-        under_way::settle(&SENDING, who.container);
-    }
     let signal: u64 = read(current(), offset!(task_signal))?;
     let live: u32 = read(signal, offset!(signal_live))?;
     if live == 0 {

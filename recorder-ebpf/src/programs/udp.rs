@@ -2,9 +2,9 @@
 
 use aya_ebpf::{
     helpers::generated::bpf_probe_read_kernel,
-    macros::{kprobe, kretprobe, map},
+    macros::{kprobe, kretprobe, map, raw_tracepoint},
     maps::HashMap,
-    programs::{ProbeContext, RetProbeContext},
+    programs::{ProbeContext, RawTracePointContext, RetProbeContext},
 };
 use runtimemap_recorder_ebpf::origin;
 
@@ -86,6 +86,12 @@ fn sent(ctx: &RetProbeContext) -> Option<()> {
     ends.remote_port = sending.port as u16;
     datagram::passed(ctx, &who, sending.sock, &ends, true, false);
     Some(())
+}
+
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn sending_thread_exit(_: RawTracePointContext) -> i32 {
+    under_way::thread_exits(&SENDING);
+    0
 }
 
 /// Where a datagram goes: what is addressed to no address the kernel sends to the socket's own, or else to the machine itself.

@@ -2,12 +2,12 @@
 //!
 //! The kernel tells of the ends of only so many calls at a time, as few as there are processors, and skips the probe at the end of whatever
 //! else is called meanwhile. What its beginning left is found by the thread's next such call, or when its system call (`sys_exit`) or the
-//! thread itself ends (`sched_process_exit`).
+//! thread itself ends.
 
 use aya_ebpf::{helpers::generated::bpf_get_current_pid_tgid, maps::HashMap};
 use runtimemap_recorder_ebpf::{Container, loss};
 
-use super::emit;
+use super::{emit, identity};
 
 /// Calls under way at a time, over all containers.
 pub const CALLS: u32 = 16384;
@@ -35,6 +35,14 @@ pub fn take<T: Copy>(calls: &HashMap<u64, T>) -> Option<T> {
 pub fn settle<T: Copy>(calls: &HashMap<u64, T>, container: Container) {
     if take(calls).is_some() {
         emit::lost(container, loss::MISSED);
+    }
+}
+
+/// The same at the end of the thread.
+#[inline(always)]
+pub fn thread_exits<T: Copy>(calls: &HashMap<u64, T>) {
+    if let Some(who) = identity::who() {
+        settle(calls, who.container);
     }
 }
 

@@ -104,6 +104,8 @@ impl Rung {
 const OPEN: &[&str] = &["do_filp_open", "do_file_open"];
 const OPEN_ROOT: &[&str] = &["do_file_open_root"];
 const CAPABLE: &[&str] = &["cap_capable"];
+/// Where kretprobes that were not told of an end are found out at last.
+const THREAD_EXIT: Attach = Attach::RawTracepoint("sched_process_exit");
 
 /// The table.
 pub(crate) const LADDERS: &[Ladder] = &[
@@ -173,6 +175,7 @@ pub(crate) const LADDERS: &[Ladder] = &[
                     Program { name: "do_filp_open_return", attach: Attach::KProbe(OPEN) },
                     Program { name: "do_file_open_root_enter", attach: Attach::KProbe(OPEN_ROOT) },
                     Program { name: "do_file_open_root_return", attach: Attach::KProbe(OPEN_ROOT) },
+                    Program { name: "opening_thread_exit", attach: THREAD_EXIT },
                 ],
                 limits: "",
             },
@@ -205,6 +208,7 @@ pub(crate) const LADDERS: &[Ladder] = &[
                 programs: &[
                     Program { name: "cap_capable_enter", attach: Attach::KProbe(CAPABLE) },
                     Program { name: "cap_capable_return", attach: Attach::KProbe(CAPABLE) },
+                    Program { name: "checking_thread_exit", attach: THREAD_EXIT },
                 ],
                 limits: "",
             },
@@ -249,6 +253,7 @@ pub(crate) const LADDERS: &[Ladder] = &[
                     Program { name: "udp_sendmsg_return", attach: Attach::KProbe(&["udp_sendmsg"]) },
                     Program { name: "udpv6_sendmsg_enter", attach: Attach::KProbe(&["udpv6_sendmsg"]) },
                     Program { name: "udpv6_sendmsg_return", attach: Attach::KProbe(&["udpv6_sendmsg"]) },
+                    Program { name: "sending_thread_exit", attach: THREAD_EXIT },
                     Program { name: "skb_consume_udp", attach: Attach::KProbe(&["skb_consume_udp"]) },
                 ],
                 limits: "SCTP is not seen",

@@ -99,8 +99,7 @@ pub(super) fn losses(set: &Set, slot: Slot) -> Result<Vec<(LossCause, u64)>, Err
     Ok(causes.map(|(index, cause)| (cause, counters.iter().map(|Plain(counter)| counter[index as usize]).sum())).to_vec())
 }
 
-/// Runs that the kernel skipped since the same program was running on that processor, or for programs by way of perf any of them was, over
-/// all programs.
+/// Runs that the kernel skipped, over all programs.
 pub(super) fn missed(set: &Set) -> u64 {
     set.descriptors().into_iter().map(bpf::misses).sum()
 }

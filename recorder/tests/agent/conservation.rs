@@ -353,7 +353,7 @@ fn what_is_missing_lies_in_a_counted_loss() {
         workers.into_iter().for_each(|worker| figures.add(worker.join().unwrap()));
     });
     assert!(
-        numbers.end - numbers.start < FEW || figures.missing > 0 && figures.whole > 0,
+        named("SCHEDULE").is_some() || figures.missing > 0 && figures.whole > 0,
         "schedules that lose nothing, or everything, show nothing: {figures}"
     );
     eprintln!("FIGURE conservation: {figures}");

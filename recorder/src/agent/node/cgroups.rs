@@ -261,8 +261,9 @@ impl Node {
         // A cgroup goes after its last process, and so after the last record of it.
         self.drain()?;
         self.ask_redirects();
+        let totals = self.totals()?;
         for key in keys {
-            self.read_tables(&key, &self.totals()?)?;
+            self.read_tables(&key, &totals)?;
             if let Some(container) = self.containers.get_mut(&key) {
                 container.kept.closed = true;
                 container.kept.closed_at = Timestamp::now().as_second();

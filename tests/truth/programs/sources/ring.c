@@ -1,4 +1,4 @@
-/* Opens its own source by io_uring, without a library for it. */
+/* Opens its own source by io_uring, without a library for it. With an argument a worker of the ring does it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/io_uring.h>
@@ -17,7 +17,6 @@ int main(int count, char **arguments)
 	struct io_uring_sqe *entries;
 	struct io_uring_cqe *done;
 
-	(void)count;
 	snprintf(source, sizeof source, "%s.c", arguments[0]);
 	if (ring < 0)
 		return 1;
@@ -31,6 +30,7 @@ int main(int count, char **arguments)
 	entries->fd = AT_FDCWD;
 	entries->addr = (unsigned long)source;
 	entries->open_flags = O_RDONLY | O_CLOEXEC;
+	entries->flags = count > 1 ? IOSQE_ASYNC : 0;
 	((unsigned *)(submissions + parameters.sq_off.array))[0] = 0;
 	__atomic_store_n((unsigned *)(submissions + parameters.sq_off.tail), 1, __ATOMIC_RELEASE);
 	if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, 0, 0) != 1)
