@@ -52,6 +52,26 @@ fn a_window_that_closes_is_handed_over_whole_and_what_follows_waits() {
 }
 
 #[test]
+fn a_call_is_found_in_a_table_that_was_not_read_while_nothing_was_new() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let pod = rig.pod();
+    let (mut container, mut other) = (pod.container(), pod.container());
+    container.act(":");
+    rig.cluster.wait_for(&container.id, "bash");
+    // Each is told after another look at everything, at which no table has anything new but at the first.
+    for file in ["/etc/hosts", "/etc/group", "/etc/services", "/etc/passwd", "/etc/hostname"] {
+        other.act(&format!(": < {file}"));
+        rig.cluster.wait_for(&other.id, file);
+    }
+    assert!(!rig.cluster.has(&container.id, "kill"));
+    // Nothing else of it tells that something is new.
+    container.act("kill -0 $$");
+    rig.cluster.wait_for(&container.id, "kill");
+    agent.end();
+}
+
+#[test]
 fn a_container_that_has_ended_answers_too_when_its_window_closes() {
     let rig = Rig::new();
     let agent = rig.agent();
