@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # conservation.sh [SERIES…]: random schedules of the agent's test of conservation on other kernels, SCHEDULES (default 50) on each.
 #
-# RUNTIMEMAP_AGENT_TESTS names that test's program; the agent that it starts lies where it was built, also inside the machine.
+# RUNTIMEMAP_AGENT_TESTS names that test's program.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,9 +18,9 @@ failed=0
 for series in "$@"; do
     echo "--- $series"
     # The agent reads whom the system trusts before it talks to anybody.
-    "$here/vm.sh" "$series" --program "$recorder:$(realpath "$(dirname "$tests")/..")/runtimemap-recorder" --program "$stripped:/bin/agent-tests" --program /usr/bin/bash \
+    "$here/vm.sh" "$series" --program "$recorder:/bin/runtimemap-recorder" --program "$stripped:/bin/agent-tests" --program /usr/bin/bash \
         --file "$trusted:$trusted" --memory 2048 --seconds 5400 \
-        -- env "SCHEDULES=${SCHEDULES:-50}" "AVOID=${AVOID:-}" /bin/agent-tests --exact "$test" --nocapture | tee "$output" || true
+        -- env RECORDER_UNDER_TEST=/bin/runtimemap-recorder "SCHEDULES=${SCHEDULES:-50}" "AVOID=${AVOID:-}" /bin/agent-tests --exact "$test" --nocapture | tee "$output" || true
     # A test of another name would have passed without having run.
     grep -q '^test result: ok. 1 passed' "$output" || failed=$((failed + 1))
 done

@@ -161,7 +161,7 @@ conservation() {
 conserve() {
     conserve_test=$1
     shift
-    env "$@" /bin/agent-tests --exact "conservation::$conserve_test" --nocapture >/tmp/conserved 2>&1
+    env RECORDER_UNDER_TEST="$recorder" "$@" /bin/agent-tests --exact "conservation::$conserve_test" --nocapture >/tmp/conserved 2>&1
     grep '^FIGURE' /tmp/conserved
     grep -q '^test result: ok. 1 passed' /tmp/conserved || { echo "$conserve_test with $*:"; tail -60 /tmp/conserved; return 1; }
 }

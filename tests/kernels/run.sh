@@ -51,8 +51,8 @@ equip() {
         < <(ldd "/usr/lib/$python"/lib-dynload/_ctypes.*.so | sed -n 's|^[^/]*\(/[^ ]*ffi[^ ]*\).*|\1|p')
     if [ "$1" = amd64 ]; then
         strip -o "$folder/agent-tests" "$agent_tests"
-        # The agent that these tests start lies where it was built, and reads whom the system trusts before it talks to anybody.
-        table+=(--program "$folder/agent-tests:/bin/agent-tests" --program "$recorder:$(realpath "$(dirname "$agent_tests")/..")/runtimemap-recorder" --file "$trusted:$trusted")
+        # The agent that these tests start reads whom the system trusts before it talks to anybody.
+        table+=(--program "$folder/agent-tests:/bin/agent-tests" --file "$trusted:$trusted")
     fi
     printf '%s\n' "${options[@]}" >"$folder/options"
     printf '%s\n' "${table[@]}" >"$folder/table"

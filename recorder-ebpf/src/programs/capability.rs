@@ -7,10 +7,7 @@ use aya_ebpf::{
     maps::{HashMap, PerCpuArray},
     programs::{FExitContext, ProbeContext, RawTracePointContext, RetProbeContext},
 };
-use runtimemap_recorder_ebpf::{
-    origin,
-    record::{Capability, kind},
-};
+use runtimemap_recorder_ebpf::record::{Capability, kind};
 
 use super::{
     emit, identity,
@@ -44,7 +41,7 @@ pub fn cap_capable_enter(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn begun(ctx: &ProbeContext) -> Option<()> {
-    let who = identity::who()?;
+    let who = identity::own()?;
     under_way::settle(&CHECKING, who.container);
     if means_use(ctx.arg(0)?, ctx.arg(3)?) {
         under_way::begins(&CHECKING, &ctx.arg::<u32>(2)?, who.container);
@@ -83,10 +80,7 @@ fn means_use(cred: u64, options: u32) -> bool {
 
 #[inline(always)]
 fn checked<C: EbpfContext>(ctx: &C, number: u32, granted: bool, ask_stack: bool) -> Option<()> {
-    let who = identity::who()?;
-    if who.origin == origin::RUNTIME {
-        return None;
-    }
+    let who = identity::own()?;
     let key = emit::key(&who, kind::CAPABILITY, u64::from(number) << 1 | u64::from(granted));
     if emit::seen(&key) || (ask_stack && called_quietly(ctx)) {
         return None;

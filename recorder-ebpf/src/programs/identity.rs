@@ -60,7 +60,19 @@ pub fn who() -> Option<Who> {
     who_by::<Helper>()
 }
 
-/// The same, in the way that the program reads.
+/// The same, if it is not its runtime that acts.
+#[inline(always)]
+pub fn own() -> Option<Who> {
+    own_by::<Helper>()
+}
+
+/// As [`own`], in the way that the program reads.
+#[inline(always)]
+pub fn own_by<M: Memory>() -> Option<Who> {
+    who_by::<M>().filter(|who| who.origin != origin::RUNTIME)
+}
+
+/// As [`who`], in the way that the program reads.
 #[inline(always)]
 pub fn who_by<M: Memory>() -> Option<Who> {
     let key = if setting!(hierarchy) == 0 {

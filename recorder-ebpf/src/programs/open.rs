@@ -7,7 +7,7 @@ use aya_ebpf::{
     programs::{FExitContext, ProbeContext, RawTracePointContext, RetProbeContext},
 };
 use runtimemap_recorder_ebpf::{
-    Container, loss, origin,
+    Container, loss,
     record::{NAME_BYTES, Open, PATH_BYTES, kind},
 };
 
@@ -93,7 +93,7 @@ pub fn opening_thread_exit(_: RawTracePointContext) -> i32 {
 
 #[inline(always)]
 fn entered(request: Option<u64>) -> Option<()> {
-    let who = own()?;
+    let who = identity::own()?;
     settle(who.container);
     under_way::begins(&OPENING, &u64::from(flags_of(request?)?), who.container);
     Some(())
@@ -108,7 +108,7 @@ fn left(ctx: &RetProbeContext, place: u32) -> Option<()> {
         return None;
     }
     let file = opened_file(ctx.ret())?;
-    opened::<Helper, _>(ctx, &own()?, file, flags as u32, place)
+    opened::<Helper, _>(ctx, &identity::own()?, file, flags as u32, place)
 }
 
 /// Whether a kretprobe has told of the open that the thread's system call was for. None if it began unseen.
@@ -129,19 +129,13 @@ fn settle(container: Container) {
 #[inline(always)]
 fn returned<C: EbpfContext>(ctx: &C, request: u64, result: u64, place: u32) -> Option<()> {
     let file = opened_file(result)?;
-    let who = own()?;
+    let who = identity::own()?;
     opened::<Helper, _>(ctx, &who, file, flags_of(request)?, place)
 }
 
 #[inline(always)]
 fn opened_file(result: u64) -> Option<u64> {
     (result != 0 && result < MAX_ERRNO.wrapping_neg()).then_some(result)
-}
-
-/// The container, if it is not its runtime that opens.
-#[inline(always)]
-fn own() -> Option<Who> {
-    identity::who().filter(|who| who.origin != origin::RUNTIME)
 }
 
 /// The flags of a request, if it is not for a program to run.

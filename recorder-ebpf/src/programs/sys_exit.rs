@@ -68,10 +68,7 @@ fn left<M: Memory, C: EbpfContext>(ctx: &C, regs: u64, result: u64) -> Option<()
     if failed || action == call::NONE {
         return None;
     }
-    let who = identity::who_by::<M>()?;
-    if who.origin == origin::RUNTIME {
-        return None;
-    }
+    let who = identity::own_by::<M>()?;
     let descriptor = if action >= call::LISTEN { argument::<M>(regs, table, 0)? } else { result as u64 };
     let Some(file) = file_of::<M>(task, descriptor) else {
         // Somebody else has closed it already.
@@ -98,7 +95,7 @@ fn untold<M: Memory>(action: u8, failed: bool) -> bool {
     let sent = under_way::take(&SENDING).is_some();
     if !failed
         && (sent || told == Some(false))
-        && let Some(who) = identity::who_by::<M>()
+        && let Some(who) = identity::own_by::<M>()
     {
         emit::lost(who.container, loss::MISSED);
     }
@@ -114,10 +111,7 @@ fn action(table: u32, number: u32) -> Option<u8> {
 /// Remembers that a call ended in an error under a filter: if it was never entered, the filter refused it.
 #[inline(always)]
 fn failed_under_filter<M: Memory>(number: u32, table: u32) -> Option<()> {
-    let who = identity::who_by::<M>()?;
-    if who.origin == origin::RUNTIME {
-        return None;
-    }
+    let who = identity::own_by::<M>()?;
     sys_enter::mark(who.container.slot, ((origin::COUNT * abi::COUNT) as u32 + table) * SYSCALLS as u32 + number)
 }
 

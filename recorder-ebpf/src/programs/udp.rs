@@ -6,9 +6,8 @@ use aya_ebpf::{
     maps::HashMap,
     programs::{ProbeContext, RawTracePointContext, RetProbeContext},
 };
-use runtimemap_recorder_ebpf::origin;
 
-use super::{datagram, identity, identity::Who, read::read, socket, socket::Ends, under_way};
+use super::{datagram, identity, read::read, socket, socket::Ends, under_way};
 
 const AF_INET6: u16 = 10;
 
@@ -38,7 +37,7 @@ pub fn udpv6_sendmsg_enter(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn sending(ctx: &ProbeContext, hands_on: bool) -> Option<()> {
-    let who = own()?;
+    let who = identity::own()?;
     under_way::settle(&SENDING, who.container);
     let sock: u64 = ctx.arg(0)?;
     let message: u64 = ctx.arg(1)?;
@@ -77,7 +76,7 @@ pub fn udpv6_sendmsg_return(ctx: RetProbeContext) -> u32 {
 #[inline(always)]
 fn sent(ctx: &RetProbeContext) -> Option<()> {
     let sending = under_way::take(&SENDING)?;
-    let who = own()?;
+    let who = identity::own()?;
     if ctx.ret::<i32>() < 0 {
         return None;
     }
@@ -117,7 +116,7 @@ pub fn skb_consume_udp(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn received(ctx: &ProbeContext) -> Option<()> {
-    let who = own()?;
+    let who = identity::own()?;
     let sock: u64 = ctx.arg(0)?;
     let skb: u64 = ctx.arg(1)?;
     let head: u64 = read(skb, offset!(skb_head)).ok()?;
@@ -141,9 +140,4 @@ fn received(ctx: &ProbeContext) -> Option<()> {
         });
     }
     Some(())
-}
-
-#[inline(always)]
-fn own() -> Option<Who> {
-    identity::who().filter(|who| who.origin != origin::RUNTIME)
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, net::TcpListener, time::Duration};
 use runtimemap_crds::{LossCause, NodeObservationSpec, ObservedContainer, Open};
 use runtimemap_recorder::mailbox::{self, Letter};
 
-use crate::rig::{Rig, bpftool, entries, get, wait_for_metric, wait_until};
+use crate::rig::{Rig, bpftool, entries, get, recorder, wait_for_metric, wait_until};
 
 #[test]
 fn a_container_that_starts_and_ends_while_no_agent_runs_is_seen_from_its_first_instruction() {
@@ -141,7 +141,7 @@ fn where_no_bpf_file_system_is_that_is_said() {
     // The last of two flags would be an error, so the folder of pins itself goes.
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().replace("/bpf/runtimemap", "/pins")).collect();
     let log = rig.path("other");
-    command = std::process::Command::new(env!("CARGO_BIN_EXE_runtimemap-recorder"));
+    command = std::process::Command::new(recorder());
     let mut child = command.args(args).stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
     wait_until("the words", || fs::read_to_string(&log).unwrap().contains("is no BPF file system; mount one with"));
     wait_until("its beginning", || fs::read_to_string(&log).unwrap().contains("recording the containers"));

@@ -1,6 +1,8 @@
 //! Runs agents, one after the other, with one ledger and one folder of pins.
 
 use std::{
+    env,
+    ffi::{OsStr, OsString},
     fs::{self, File},
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -72,7 +74,8 @@ impl Rig {
 
     /// The agent's command line, behind another one that sets the stage for it.
     pub(crate) fn command(&self, before: &[&str]) -> Command {
-        let mut words = before.iter().copied().chain([env!("CARGO_BIN_EXE_runtimemap-recorder")]);
+        let recorder = recorder();
+        let mut words = before.iter().map(OsStr::new).chain([recorder.as_os_str()]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).args(["agent", "--node", "node1"]).arg("--kubeconfig").arg(self.path("kubeconfig"));
         command.arg("--state").arg(self.path("state")).arg("--pins").arg(self.path("bpf/runtimemap")).args(&self.flags);
@@ -95,10 +98,15 @@ impl Rig {
     }
 
     pub(crate) fn detach(&self) -> std::process::Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_runtimemap-recorder"));
+        let mut command = Command::new(recorder());
         command.arg("detach").arg("--state").arg(self.path("state")).arg("--pins").arg(self.path("bpf/runtimemap"));
         command.output().unwrap()
     }
+}
+
+/// The recorder under test: the one built with these tests, or, on a machine that they were not built on, what RECORDER_UNDER_TEST names.
+pub(crate) fn recorder() -> OsString {
+    env::var_os("RECORDER_UNDER_TEST").unwrap_or_else(|| env!("CARGO_BIN_EXE_runtimemap-recorder").into())
 }
 
 impl Drop for Rig {
