@@ -5,7 +5,7 @@ pub use runtimemap_recorder_ebpf::Who;
 use runtimemap_recorder_ebpf::{CgroupKey, Container, Task, abi, origin};
 
 use super::{
-    maps::{CGROUPS, FOLLOWED, RECORDER, TASKS},
+    maps::{CGROUPS, FOLLOWED, RECORDER, STATES, TASKS},
     read::{Helper, Memory, read},
 };
 
@@ -88,9 +88,18 @@ pub fn who_by<M: Memory>() -> Option<Who> {
     }
     let origin = match process(pid) {
         Some(task) if task.container.slot == container.slot => task.origin,
-        _ => origin::ENTRYPOINT,
+        _ if started(container) => origin::ENTRYPOINT,
+        // A runtime's process acts while it is moved here, before the kernel tells that it was.
+        _ => origin::RUNTIME,
     };
     Some(Who { container, origin, pid })
+}
+
+/// Whether the container's own command was started.
+#[inline(always)]
+fn started(container: Container) -> bool {
+    // SAFETY: a map value.
+    STATES.get_ptr(container.slot).is_some_and(|state| unsafe { (*state).started } != 0)
 }
 
 /// The current task's container, if it is followed by itself.

@@ -25,6 +25,7 @@ mod figures;
 mod http;
 mod learner;
 mod loads;
+#[expect(dead_code, reason = "a test moves processes into containers, too")]
 #[path = "../../tests/agent/pod.rs"]
 mod pod;
 #[expect(dead_code, reason = "a test ends agents in other ways, too")]

@@ -79,9 +79,7 @@ fn remove(directory: &PathBuf) {
 impl Pod {
     /// Starts a container: its groups, then a task in them, then its program, as a runtime does it.
     pub(crate) fn container(&self) -> Container {
-        let id = format!("{:032x}{:032x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let directories: Vec<PathBuf> = self.directories.iter().map(|pod| pod.join(&id)).collect();
-        directories.iter().for_each(|directory| fs::create_dir(directory).unwrap());
+        let (id, directories) = self.groups();
         let enter: String = directories.iter().map(|directory| format!("echo $$ > {}/cgroup.procs; ", directory.display())).collect();
         let serve = "while read -r line; do eval \"$line\"; echo done; done";
         let script = format!("{enter} exec bash -c '{serve}'");
@@ -89,6 +87,21 @@ impl Pod {
         let lines = child.stdin.take();
         let output = BufReader::new(child.stdout.take().unwrap());
         Container { id, pod_uid: self.uid.clone(), directories, child, lines, output }
+    }
+
+    /// Moves a process that runs into the groups of a new container. Gives its id.
+    pub(crate) fn enter(&self, pid: u32) -> String {
+        let (id, directories) = self.groups();
+        directories.iter().for_each(|directory| fs::write(directory.join("cgroup.procs"), pid.to_string()).unwrap());
+        id
+    }
+
+    /// Makes a container's groups. Gives its id, too.
+    fn groups(&self) -> (String, Vec<PathBuf>) {
+        let id = format!("{:032x}{:032x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let directories: Vec<PathBuf> = self.directories.iter().map(|pod| pod.join(&id)).collect();
+        directories.iter().for_each(|directory| fs::create_dir(directory).unwrap());
+        (id, directories)
     }
 }
 
