@@ -116,6 +116,9 @@ pub struct ContainerDirective {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128))]
     pub revision: String,
+    /// It has said `drained`, or that it has ended, and what it had is stored: the next controller does not ask for it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drained: bool,
 }
 
 /// What became of a container's facts.

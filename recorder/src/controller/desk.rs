@@ -28,8 +28,6 @@ struct Entry {
     sequence: u64,
     /// Its cgroup is gone.
     closed: bool,
-    /// It has handed over what it had when learning ended.
-    drained: bool,
     /// Since when its pod is not known any more.
     orphaned: Option<Instant>,
     /// Since which acknowledged batch it is asked to repeat everything.
@@ -74,7 +72,7 @@ impl Desk {
     /// Whether a container was asked to hand over what it has, and has not.
     pub(super) fn is_closing(&self, pod_uid: &str, id: &str) -> bool {
         let entry = self.containers.get(&(pod_uid.to_owned(), id.to_owned()));
-        entry.is_some_and(|entry| entry.directive.watch == WatchState::Close && !entry.drained && !entry.closed)
+        entry.is_some_and(|entry| entry.directive.watch == WatchState::Close && !entry.directive.drained && !entry.closed)
     }
 
     /// Takes what became of a batch, which is acknowledged with the next writing.
@@ -92,7 +90,7 @@ impl Desk {
             entry.sequence = ack.sequence;
             // What waits has not been handed over yet.
             entry.closed = done && container.closed;
-            entry.drained = done && (container.drained || container.closed);
+            entry.directive.drained = done && (container.drained || container.closed);
         }
         self.ack = ack;
         // Of what had ended before this batch, everything was acknowledged.
@@ -120,7 +118,7 @@ impl Desk {
         let since = self.ack.sequence;
         let of = |entry: &&mut Entry| name.as_ref().is_none_or(|name| entry.directive.workload == *name) && !entry.closed;
         for entry in self.containers.values_mut().filter(of) {
-            (entry.repeat, entry.drained) = (Some(since), false);
+            (entry.repeat, entry.directive.drained) = (Some(since), false);
         }
     }
 
@@ -136,7 +134,7 @@ impl Desk {
             let ContainerDirective { pod_uid, container, workload, revision, watch, .. } = &entry.directive;
             let of = open.entry(workload.clone()).or_default();
             of.seen.insert(pod_uid.clone());
-            if *watch == WatchState::Close && !entry.drained && !entry.closed {
+            if *watch == WatchState::Close && !entry.directive.drained && !entry.closed {
                 of.unanswered.entry(revision.clone()).or_default().insert(format!("{container} of pod {pod_uid}"));
             }
         }
@@ -157,14 +155,14 @@ impl Desk {
     ) -> Option<(NodeDirectiveSpec, Option<String>)> {
         let last = self.ack.sequence;
         for entry in self.containers.values_mut() {
-            let ContainerDirective { workload, revision, verdict, watch, .. } = &mut entry.directive;
+            let ContainerDirective { workload, revision, verdict, watch, drained, .. } = &mut entry.directive;
             let key = workload.split_once('/').map(|(namespace, name)| (namespace.to_owned(), name.to_owned()));
             *watch = match &key {
                 Some(key) if !covered || !workloads.settings.includes(&key.0) => WatchState::Ignore,
                 _ if *verdict == MailVerdict::Refused => WatchState::Ignore,
                 Some(_) if entry.repeat.is_some() => WatchState::Repeat,
                 // One that was never asked to close has nothing to answer.
-                Some(key) => workloads.watch(key, revision, entry.drained || *watch != WatchState::Close),
+                Some(key) => workloads.watch(key, revision, *drained || *watch != WatchState::Close),
                 None if covered => WatchState::Watch,
                 None => WatchState::Ignore,
             };

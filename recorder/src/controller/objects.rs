@@ -246,6 +246,20 @@ mod tests {
     }
 
     #[test]
+    fn a_completion_of_which_only_the_neighborhood_was_written_is_done_again() {
+        let first = merged(Objects::default(), &addition("/a", 0, "a"), &revisions(), 1000);
+        let kept = BTreeSet::from(["a".to_owned()]);
+        let revisions = Revisions::recall(&first.profile_status);
+        let done =
+            |old| complete(old, "a", &BTreeSet::new(), &kept, Progress { revisions: &revisions, live: &BTreeSet::new(), now: at(2000) });
+        let whole = done(first.clone());
+        let Objects { neighborhood, neighborhood_status, .. } = whole.clone();
+        let half = Objects { neighborhood, neighborhood_status, ..first };
+        assert!(Revisions::recall(&half.profile_status).any_learning());
+        assert_eq!(done(half), whole);
+    }
+
+    #[test]
     fn rule_2_a_completion_lets_facts_go_that_no_kept_revision_did() {
         let revisions = revisions();
         let both =

@@ -48,8 +48,6 @@ pub(super) async fn update(
         };
         let new = change(old.clone());
         let written = async {
-            let profile = write(&profiles, workload, profile, (&old.profile, &new.profile), (&old.profile_status, &new.profile_status));
-            let profile = profile.await?;
             let neighborhood = write(
                 &neighborhoods,
                 workload,
@@ -57,7 +55,10 @@ pub(super) async fn update(
                 (&old.neighborhood, &new.neighborhood),
                 (&old.neighborhood_status, &new.neighborhood_status),
             );
-            Ok((profile, neighborhood.await?))
+            let neighborhood = neighborhood.await?;
+            // Last: whoever leads after this one recalls from it how far the workload is, and does again what it does not tell of.
+            let profile = write(&profiles, workload, profile, (&old.profile, &new.profile), (&old.profile_status, &new.profile_status));
+            Ok((profile.await?, neighborhood))
         };
         match written.await {
             Ok(objects) => return Ok(Some(objects)),

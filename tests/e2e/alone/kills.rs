@@ -46,9 +46,19 @@ fn waits(pid: u32) -> bool {
     field("Name:") == "acts" && catches(15)
 }
 
+/// Of all writings to the API server, the one that an object is of.
+fn version(object: &Value) -> u64 {
+    object["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap()
+}
+
 /// Both objects once they are complete, the same whenever nothing is missing.
 async fn complete(space: &Space) -> [Value; 2] {
     let objects = space.learned("job-blink").await;
+    let [profile, neighborhood] = objects.each_ref().map(version);
+    assert!(
+        profile > neighborhood,
+        "a controller that ends between the two never completes {neighborhood}: {profile} is written before it"
+    );
     acts::assert_complete(&objects[0], &objects[1], &["/acts", "told", "192.0.2.1"]);
     let lost = objects[0]["status"]["losses"].as_array().cloned().unwrap_or_default();
     assert!(lost.is_empty(), "{lost:?}");

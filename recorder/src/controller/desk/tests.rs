@@ -92,6 +92,9 @@ fn rule_5_who_is_asked_to_close_is_ignored_once_it_has_answered_and_learning_is_
     desk.answer(ack(2), &[ObservedContainer { drained: true, ..observed("a") }], vec![taken("a")]);
     watches(&mut desk, &workloads);
     assert!(still(desk.clone()).unanswered.is_empty() && !desk.is_closing("p", "a"));
+    // Nor does it wait for the next controller, which would wait in vain: nobody answers twice.
+    let next = Desk::recall(desk.written.clone().unwrap(), None);
+    assert!(still(next.clone()).unanswered.is_empty() && !next.is_closing("p", "a"));
     advance(&mut workloads, 3601, &[]);
     assert_eq!(watches(&mut desk, &workloads), one(WatchState::Ignore));
 }
