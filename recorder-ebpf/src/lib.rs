@@ -110,6 +110,14 @@ pub struct Task {
     pub origin: u32,
     /// 1 if it is followed by itself, whatever its cgroup.
     pub followed: u32,
+    /// Of a runtime's: the address of its memory (`mm_struct`). With another one it has started a program since, whether the kernel told of
+    /// that or not.
+    pub mm: u64,
+}
+
+impl Task {
+    /// Nobody's process, as a runtime's begins.
+    pub const NONE: Self = Self { container: Container { slot: 0, epoch: 0 }, origin: origin::RUNTIME, followed: 0, mm: 0 };
 }
 
 /// Why something was not recorded; the index of its counter.

@@ -2,14 +2,14 @@
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use runtimemap_recorder_ebpf::{
-    Task, loss, origin,
+    Container, Task, loss, origin,
     record::{Header, kind},
 };
 
 use super::{
     emit, identity,
     identity::Who,
-    maps::TASKS,
+    maps::{STATES, TASKS},
     read::{Helper, current, read},
     twins,
 };
@@ -28,7 +28,7 @@ fn forked(parent: u64, child: u64) -> Result<(), i64> {
         return Ok(());
     }
     let known = identity::process(parent_pid);
-    let task = match identity::container(&identity::task_key::<Helper>(child)?) {
+    let mut task = match identity::container(&identity::task_key::<Helper>(child)?) {
         None => match known {
             Some(task) if task.followed != 0 => task,
             _ => return Ok(()),
@@ -36,12 +36,13 @@ fn forked(parent: u64, child: u64) -> Result<(), i64> {
         Some(container) => match known {
             Some(task) if task.container.slot == container.slot => task,
             _ if identity::container(&identity::task_key::<Helper>(parent)?).is_some_and(|its| its.slot == container.slot) => {
-                Task { container, origin: origin::ENTRYPOINT, followed: 0 }
+                Task { container, origin: origin::ENTRYPOINT, ..Task::NONE }
             }
             // Born into another cgroup than its parent's (CLONE_INTO_CGROUP): it entered.
-            _ => Task { container, origin: origin::RUNTIME, followed: 0 },
+            _ => Task { container, ..Task::NONE },
         },
     };
+    task.mm = read(child, offset!(task_mm))?;
     remember(child_pid, task);
     Ok(())
 }
@@ -66,7 +67,7 @@ fn attached(ctx: &RawTracePointContext) -> Result<(), i64> {
     let known = identity::process(pid);
     match (identity::container(&key), known) {
         (Some(container), Some(task)) if task.container.slot == container.slot && task.container.epoch == container.epoch => {}
-        (Some(container), _) => remember(pid, Task { container, origin: origin::RUNTIME, followed: 0 }),
+        (Some(container), _) => remember(pid, Task { container, mm: read(ctx.arg(2), offset!(task_mm))?, ..Task::NONE }),
         (None, Some(task)) if task.followed == 0 => {
             let who = Who { container: task.container, origin: task.origin, pid };
             let _ = TASKS.remove(pid);
@@ -102,4 +103,43 @@ fn remember(pid: u32, task: Task) {
     if TASKS.insert(pid, task, 0).is_err() {
         emit::lost(task.container, loss::MAP_FULL);
     }
+}
+
+/// Remembers the current process as its runtime's, with the program that it runs now.
+#[inline(always)]
+pub fn stays_runtime(who: &Who) -> Result<(), i64> {
+    remember(who.pid, Task { container: who.container, mm: read(current(), offset!(task_mm))?, ..Task::NONE });
+    Ok(())
+}
+
+/// The runtime's process becomes the container's: its entrypoint if none was started yet, else somebody who entered.
+#[inline(always)]
+pub fn leave_runtime(container: Container, pid: u32) -> u32 {
+    let mut origin = origin::ENTERED;
+    if let Some(state) = STATES.get_ptr_mut(container.slot) {
+        // SAFETY: a map value.
+        unsafe {
+            if (*state).started == 0 {
+                (*state).started = 1;
+                origin = origin::ENTRYPOINT;
+            }
+        }
+    }
+    remember(pid, Task { container, origin, ..Task::NONE });
+    origin
+}
+
+/// The origin of a process that was its runtime's when the kernel told of it last. Some kernels skip programs while they interrupt others,
+/// also the one that is told of a program started: then the next system call finds out.
+#[inline(always)]
+pub fn origin_now(who: &Who) -> Result<u32, i64> {
+    match identity::process(who.pid) {
+        Some(task) if task.container.slot == who.container.slot => {
+            if task.mm != read::<u64>(current(), offset!(task_mm))? {
+                return Ok(leave_runtime(who.container, who.pid));
+            }
+        }
+        _ => stays_runtime(who)?,
+    }
+    Ok(origin::RUNTIME)
 }

@@ -7,14 +7,14 @@ use aya_ebpf::{
     programs::RawTracePointContext,
 };
 use runtimemap_recorder_ebpf::{
-    Container, Task, loss, origin,
+    Container, loss, origin,
     record::{ARGS_BYTES, Exec, LONGEST, kind, path},
 };
 
 use super::{
     emit, identity,
     identity::Who,
-    maps::{STATES, TASKS},
+    process,
     read::{Helper, current, read},
     walk,
 };
@@ -94,9 +94,9 @@ fn started(ctx: &RawTracePointContext, who: Who) -> Result<(), i64> {
     if who.origin == origin::RUNTIME {
         // A runtime runs itself again from a copy that no mount holds; the first other program is the container's own.
         if kept!(steps.marks) & u64::from(path::FOREIGN) != 0 {
-            return Ok(());
+            return process::stays_runtime(&who);
         }
-        who.origin = leave_runtime(who.container, who.pid);
+        who.origin = process::leave_runtime(who.container, who.pid);
         keep!(steps.who = who);
     }
 
@@ -168,23 +168,4 @@ fn copy_script(binprm: u64, bytes: *mut u8, steps: *mut Steps, room: *mut walk::
     let fs: u64 = read(current(), offset!(task_fs))?;
     keep!(steps.end = walk::copy::<NAMES_MASK>(fs + u64::from(offset!(fs_pwd)), bytes, kept!(steps.script_end), room)?);
     Ok(())
-}
-
-/// The runtime's task becomes the container's: its entrypoint if none was started yet, else somebody who entered.
-#[inline(always)]
-fn leave_runtime(container: Container, pid: u32) -> u32 {
-    let mut origin = origin::ENTERED;
-    if let Some(state) = STATES.get_ptr_mut(container.slot) {
-        // SAFETY: a map value.
-        unsafe {
-            if (*state).started == 0 {
-                (*state).started = 1;
-                origin = origin::ENTRYPOINT;
-            }
-        }
-    }
-    if TASKS.insert(pid, Task { container, origin, followed: 0 }, 0).is_err() {
-        emit::lost(container, loss::MAP_FULL);
-    }
-    origin
 }

@@ -6,13 +6,14 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, RawTracePointContext, TracePointContext},
 };
 use runtimemap_recorder_ebpf::{
-    SYSCALLS, SyscallTable, abi,
+    SYSCALLS, SyscallTable, abi, origin,
     record::{Syscall, kind},
 };
 
 use super::{
     emit, identity,
     maps::SYSCALL_TABLES,
+    process,
     read::{Helper, Load, Memory, perf_field},
     walk::masked,
 };
@@ -37,7 +38,10 @@ pub fn sys_enter_perf(ctx: TracePointContext) -> u32 {
 
 #[inline(always)]
 fn entered<M: Memory, C: EbpfContext>(ctx: &C, number: u64) -> Option<()> {
-    let who = identity::who_by::<M>()?;
+    let mut who = identity::who_by::<M>()?;
+    if who.origin == origin::RUNTIME {
+        who.origin = process::origin_now(&who).unwrap_or(origin::RUNTIME);
+    }
     let table = identity::current_abi::<M>(M::current());
     if number < SYSCALLS as u64 {
         mark(who.container.slot, (who.origin * abi::COUNT as u32 + table) * SYSCALLS as u32 + number as u32)?;

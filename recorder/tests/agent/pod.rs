@@ -106,6 +106,11 @@ impl Pod {
 }
 
 impl Container {
+    /// The process id of its shell.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Lets it do something, and waits until it has.
     pub(crate) fn act(&mut self, line: &str) {
         self.begin(line);

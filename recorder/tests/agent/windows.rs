@@ -1,6 +1,8 @@
 //! What the controller wants watched, and what it does not; hooks that are attached for learners only.
 
+use aya::maps::{HashMap, Map, MapData};
 use runtimemap_crds::{ContainerDirective, PodDirective, WatchState};
+use runtimemap_recorder_ebpf::{Task, origin};
 
 use crate::{
     pod::Container,
@@ -231,5 +233,27 @@ fn what_a_runtime_does_while_it_enters_is_not_the_containers() {
     rig.cluster.wait_for(&first.id, "/etc/hosts");
     let wrong = ids.iter().filter(|id| rig.cluster.has(id, "runtimes-own")).count();
     assert_eq!(wrong, 0, "of {}", ids.len());
+    agent.end();
+}
+
+#[test]
+fn a_program_of_whose_start_the_kernel_did_not_tell_is_the_containers_nevertheless() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let mut container = rig.pod().container();
+    container.act(":");
+    rig.cluster.wait_for(&container.id, "bash");
+    let all = entries(&rig.path("bpf/runtimemap"));
+    let tasks = all.iter().find(|path| path.ends_with("maps/TASKS")).unwrap();
+    let mut tasks = HashMap::<_, u32, [u32; 6]>::try_from(Map::HashMap(MapData::from_pin(tasks).unwrap())).unwrap();
+    // Container, origin, whether it is followed, memory.
+    const { assert!(size_of::<Task>() == 24) };
+    let [slot, epoch, begun, ..] = tasks.get(&container.pid(), 0).unwrap();
+    assert_eq!(begun, origin::ENTRYPOINT);
+    // As it is where the kernel has skipped the program that it tells of each start.
+    tasks.insert(container.pid(), [slot, epoch, origin::RUNTIME, 0, 1, 0], 0).unwrap();
+    container.act(": < /etc/hosts");
+    rig.cluster.wait_for(&container.id, "/etc/hosts");
+    assert_ne!(tasks.get(&container.pid(), 0).unwrap()[2], origin::RUNTIME);
     agent.end();
 }
