@@ -123,6 +123,10 @@ ebpf: build ## part: the eBPF objects build and hold what they should
 .PHONY: kernel
 kernel: ## part: programs loaded into this kernel see what they should (root)
 	$(needs_root)
+	@export RECORDER_OF_ANOTHER_LAYOUT=$(BUILT)/recorder-of-another-layout; \
+	recorder=$$(cargo build --workspace --bin runtimemap-recorder --features runtimemap-recorder/other-layout \
+		--message-format=json-render-diagnostics | jq -r 'select(.executable).executable') && \
+	cp "$$recorder" "$$RECORDER_OF_ANOTHER_LAYOUT" && \
 	$(TESTS) agent record
 
 .PHONY: plugin

@@ -12,13 +12,14 @@ fn main() -> anyhow::Result<()> {
         "" | "nightly" => aya_build::Toolchain::Nightly,
         name => aya_build::Toolchain::Custom(name),
     };
+    let features: &[&str] = if env::var_os("CARGO_FEATURE_OTHER_LAYOUT").is_some() { &["other-layout"] } else { &[] };
     let package =
-        aya_build::Package { name: "runtimemap-recorder-ebpf", root_dir: "../recorder-ebpf", no_default_features: false, features: &[] };
+        aya_build::Package { name: "runtimemap-recorder-ebpf", root_dir: "../recorder-ebpf", no_default_features: false, features };
     share(&PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()))?;
     aya_build::build_ebpf([package], toolchain)
 }
 
-/// The objects are the same for every profile and choice of features, which all have a folder of their own: their compiler works in one.
+/// The objects are the same for every profile, which all have a folder of their own: their compiler works in one.
 fn share(out: &Path) -> io::Result<()> {
     let (link, target) = (out.join("aya-build/target"), out.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists()));
     let Some(target) = target.filter(|_| link.symlink_metadata().is_err()) else { return Ok(()) };

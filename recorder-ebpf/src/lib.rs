@@ -104,6 +104,9 @@ pub struct SlotState {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Task {
+    /// What no version has.
+    #[cfg(feature = "other-layout")]
+    pub other: u64,
     /// Its container.
     pub container: Container,
     /// Its origin.
@@ -117,7 +120,14 @@ pub struct Task {
 
 impl Task {
     /// Nobody's process, as a runtime's begins.
-    pub const NONE: Self = Self { container: Container { slot: 0, epoch: 0 }, origin: origin::RUNTIME, followed: 0, mm: 0 };
+    pub const NONE: Self = Self {
+        #[cfg(feature = "other-layout")]
+        other: 0,
+        container: Container { slot: 0, epoch: 0 },
+        origin: origin::RUNTIME,
+        followed: 0,
+        mm: 0,
+    };
 }
 
 /// Why something was not recorded; the index of its counter.

@@ -26,6 +26,9 @@ pub mod kind {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Header {
+    /// What no version has.
+    #[cfg(feature = "other-layout")]
+    pub other: u64,
     /// One of `kind`.
     pub kind: u32,
     /// Container.

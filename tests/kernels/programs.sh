@@ -76,6 +76,20 @@ files() {
     holds /tmp/files.yaml '/etc/hosts' '/tmp/copy' '/bin/busybox' 'O_CREAT'
 }
 
+# A clock that is set while something is recorded: nothing is lost, and nothing happened before it was or long after.
+clock() {
+    clock_before=$(date +%s)
+    record clock sh -c '
+        : >/tmp/at-the-beginning
+        date -s "2001-01-01 00:00:00" && : >/tmp/in-2001
+        date -s "2037-01-01 00:00:00" && : >/tmp/in-2037'
+    clock_status=$?
+    date -s "@$clock_before" >/dev/null
+    [ "$clock_status" = 0 ] || return 1
+    holds /tmp/clock.yaml /tmp/at-the-beginning /tmp/in-2001 /tmp/in-2037 'reason: NothingLost' firstSeen || return 1
+    ! grep -q 'firstSeen: .*\(2001\|2037\)-' /tmp/clock.yaml
+}
+
 failed_open() {
     record failed-open sh -c 'cat /etc/nothing-here' && return 1
     ! grep -q 'path: /etc/nothing-here' /tmp/failed-open.yaml
@@ -149,12 +163,31 @@ conservation() {
     case $(uname -r) in 5.* | 7.*) ;; *) conserve what_is_missing_lies_in_a_counted_loss AVOID=fexit || return 1 ;; esac
     conserve what_was_skipped_before_the_agent_heard_of_a_container_is_its_loss || return 1
     holds /tmp/conserved 'acts, 0 of them not told' || return 1
+    clock_steps || return 1
     case $(uname -r) in
         7.*)
             conserve what_was_skipped_before_the_agent_heard_of_a_container_is_its_loss AVOID='kprobe sys_exit' || return 1
             holds /tmp/conserved 'losses counted: {Missed: '
             ;;
     esac
+}
+
+# The same schedules while the clock goes a day ahead and two back, again and again.
+clock_steps() {
+    steps_before=$(date +%s)
+    while :; do
+        for steps_days in 1 -2 1; do
+            date -s "@$(($(date +%s) + steps_days * 86400))" >/dev/null
+            usleep 100000
+        done
+    done &
+    steps=$!
+    conserve what_is_missing_lies_in_a_counted_loss
+    steps_status=$?
+    kill "$steps"
+    wait "$steps"
+    date -s "@$steps_before" >/dev/null
+    return "$steps_status"
 }
 
 # conserve TEST SETTING…: that test alone. Its number is asked for: with another name none would run.
@@ -176,6 +209,7 @@ attempt btf test -s /sys/kernel/btf/vmlinux
 attempt check $recorder check
 attempt interrupted interrupted
 attempt files files
+attempt clock clock
 attempt failed-open failed_open
 attempt tcp tcp
 # Where the table is, it says more.

@@ -53,7 +53,17 @@ pub fn seen(key: &[u64; 2]) -> bool {
 /// Beginning of a record.
 #[inline(always)]
 pub fn header(who: &Who, kind: u32, flags: u32) -> Header {
-    Header { kind, slot: who.container.slot, epoch: who.container.epoch, origin: who.origin, pid: who.pid, flags, time: now() }
+    Header {
+        #[cfg(feature = "other-layout")]
+        other: u64::MAX,
+        kind,
+        slot: who.container.slot,
+        epoch: who.container.epoch,
+        origin: who.origin,
+        pid: who.pid,
+        flags,
+        time: now(),
+    }
 }
 
 /// Hands a record out and remembers it; in this order, so that what was lost is seen again.

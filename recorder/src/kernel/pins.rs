@@ -35,7 +35,7 @@ pub struct Pins {
 
 /// Parts of a folder.
 const MAPS: &str = "maps";
-const PROGRAMS: &str = "programs";
+pub(super) const PROGRAMS: &str = "programs";
 const LINKS: &str = "links";
 /// End of the name of a folder that is not finished.
 const UNFINISHED: &str = "-unfinished";

@@ -1,12 +1,18 @@
-//! What a recorder with other programs has left pinned. Nothing of it is understood but what has not changed: the tables of system calls.
+//! What a recorder with other programs has left pinned. Nothing of it is understood but what has not changed: tables of system calls and
+//! of losses.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+};
 
 use aya::maps::Map;
-use runtimemap_recorder_ebpf::SyscallTable;
+use runtimemap_crds::LossCause;
+use runtimemap_recorder_ebpf::{SyscallTable, loss};
 
 use super::{
-    Error,
+    Error, bpf,
     pins::{self, Pins},
     ring::Ring,
     tables,
@@ -40,6 +46,25 @@ impl Predecessor {
             }
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// Totals of what was lost of a slot's, as far as they are counted as they are today, and of the programs that the kernel skipped.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn losses(&self, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
+        let failed = |error: String| Error::Map { name: "LOSSES", error };
+        let map = pins::old_map(&self.folder, "LOSSES").map_err(failed)?;
+        let mut losses = match &map {
+            Map::PerCpuArray(data) if data.info().is_ok_and(|info| info.value_size() as usize == size_of::<[u64; loss::COUNT]>()) => {
+                tables::losses_in(&map, slot)?
+            }
+            _ => Vec::new(),
+        };
+        let programs = fs::read_dir(self.folder.join(pins::PROGRAMS)).into_iter().flatten().flatten();
+        let skipped = programs.filter_map(|entry| bpf::pinned(&entry.path()).ok()).map(|program| bpf::misses(program.as_fd())).sum();
+        losses.push((LossCause::Missed, skipped));
+        Ok(losses)
     }
 
     /// How many records nobody has read.

@@ -84,9 +84,13 @@ pub(super) fn news(set: &Set) -> Result<u64, Error> {
 
 /// Loss counters of a container.
 pub(super) fn losses(set: &Set, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
+    losses_in(set.map("LOSSES")?, slot)
+}
+
+/// Loss counters of a container in a map of them.
+pub(super) fn losses_in(map: &Map, slot: Slot) -> Result<Vec<(LossCause, u64)>, Error> {
     let name = "LOSSES";
-    let array: PerCpuArray<&MapData, Plain<[u64; loss::COUNT]>> =
-        PerCpuArray::try_from(set.map(name)?).map_err(|error| failed(name, &error))?;
+    let array: PerCpuArray<&MapData, Plain<[u64; loss::COUNT]>> = PerCpuArray::try_from(map).map_err(|error| failed(name, &error))?;
     let counters = array.get(&slot.0, 0).map_err(|error| failed(name, &error))?;
     let causes = [
         (loss::RING_FULL, LossCause::RingFull),

@@ -335,7 +335,7 @@ fn follow(set: &mut Set, processes: &[u32], container: Container) -> Result<(), 
     }
     let mut tasks: HashMap<_, u32, Plain<Task>> = HashMap::try_from(set.map_mut("TASKS")?).map_err(|error| failed("TASKS", &error))?;
     for process in processes {
-        let task = Task { container, origin: origin::ENTRYPOINT, followed: 1, mm: 0 };
+        let task = Task { container, origin: origin::ENTRYPOINT, followed: 1, ..Task::NONE };
         tasks.insert(*process, Plain(task), 0).map_err(|error| failed("TASKS", &error))?;
     }
     array::<u32>(set, "FOLLOWED")?.set(0, Plain(1), 0).map_err(|error| failed("FOLLOWED", &error))

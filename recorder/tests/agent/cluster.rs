@@ -138,6 +138,11 @@ impl Cluster {
         self.letters(id).iter().any(|letter| letter.contains(text))
     }
 
+    /// Containers that it was told of.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.0.lock().unwrap().observed.keys().cloned().collect()
+    }
+
     pub(crate) fn wait_for(&self, id: &str, text: &str) {
         wait_until(&format!("{text} of {id}"), || self.has(id, text));
     }

@@ -24,6 +24,7 @@ use runtimemap_crds::{LossCause, ObservedContainer};
 use runtimemap_recorder::mailbox::Letter;
 
 use crate::{
+    flood,
     pod::Container,
     rig::{Agent, Rig, wait_until},
 };
@@ -45,10 +46,10 @@ enum Agents {
 
 /// Acts of one container: files opened, programs started, connections tried.
 #[derive(Clone, Copy, Debug, Default)]
-struct Acts {
-    opens: usize,
-    execs: usize,
-    connects: usize,
+pub(crate) struct Acts {
+    pub(crate) opens: usize,
+    pub(crate) execs: usize,
+    pub(crate) connects: usize,
 }
 
 /// As many of each as a profile lists one by one.
@@ -104,7 +105,7 @@ fn word(number: usize) -> String {
 }
 
 /// Files to open, at most thirty in a directory, and scripts to run.
-fn prepare(folder: &Path) {
+pub(crate) fn prepare(folder: &Path) {
     for number in 0..MOST.opens {
         fs::create_dir_all(file(folder, number).parent().unwrap()).unwrap();
         fs::write(file(folder, number), "").unwrap();
@@ -130,19 +131,19 @@ fn address(number: usize) -> IpAddr {
 
 /// Everything of three kinds that a container did, or that is known of it.
 #[derive(Debug, Default, PartialEq)]
-struct Facts {
+pub(crate) struct Facts {
     opens: BTreeSet<String>,
     execs: BTreeSet<String>,
     peers: BTreeSet<IpAddr>,
 }
 
 impl Facts {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.opens.len() + self.execs.len() + self.peers.len()
     }
 
     /// Those that the other one has not.
-    fn without(&self, other: &Self) -> Self {
+    pub(crate) fn without(&self, other: &Self) -> Self {
         Self {
             opens: self.opens.difference(&other.opens).cloned().collect(),
             execs: self.execs.difference(&other.execs).cloned().collect(),
@@ -151,7 +152,7 @@ impl Facts {
     }
 
     /// What the controller has of the acts of a container.
-    fn told(letters: &BTreeSet<String>, folder: &Path) -> Self {
+    pub(crate) fn told(letters: &BTreeSet<String>, folder: &Path) -> Self {
         let below = |path: &str, part: &str| Path::new(path).starts_with(folder.join(part));
         let mut facts = Self::default();
         for letter in letters {
@@ -168,14 +169,18 @@ impl Facts {
 }
 
 /// A container with what it was told to do.
-struct Actor {
-    container: Container,
+pub(crate) struct Actor {
+    pub(crate) container: Container,
     done: Acts,
 }
 
 impl Actor {
+    pub(crate) fn new(container: Container) -> Self {
+        Self { container, done: Acts::default() }
+    }
+
     /// Lets it begin the next acts.
-    fn begin(&mut self, folder: &Path, acts: Acts) {
+    pub(crate) fn begin(&mut self, folder: &Path, acts: Acts) {
         let next = |done: &mut usize, more: usize, most: usize| {
             let from = *done;
             *done = (from + more).min(most);
@@ -191,7 +196,7 @@ impl Actor {
         ));
     }
 
-    fn issued(&self, folder: &Path) -> Facts {
+    pub(crate) fn issued(&self, folder: &Path) -> Facts {
         Facts {
             opens: (0..self.done.opens).map(|number| file(folder, number).display().to_string()).collect(),
             execs: (0..self.done.execs).map(|number| program(folder, number).display().to_string()).collect(),
@@ -244,10 +249,10 @@ fn run(schedule: &Schedule, folder: &Path) -> Figures {
     // Everything is attached now.
     first.act(":");
     rig.cluster.wait_for(&first.id, "bash");
-    actors.insert(0, Actor { container: first, done: Acts::default() });
+    actors.insert(0, Actor::new(first));
     for (number, step) in schedule.steps.iter().enumerate() {
         let later = schedule.starts.iter().enumerate().skip(1).filter(|(_, start)| **start == number);
-        actors.extend(later.map(|(index, _)| (index, Actor { container: pod.container(), done: Acts::default() })));
+        actors.extend(later.map(|(index, _)| (index, Actor::new(pod.container()))));
         actors.iter_mut().for_each(|(index, actor)| actor.begin(folder, step.acts[*index]));
         agent = pass(&rig, agent, step.agent);
         actors.values_mut().for_each(|actor| actor.container.finish());
@@ -370,4 +375,72 @@ fn what_was_skipped_before_the_agent_heard_of_a_container_is_its_loss() {
     let all = Step { agent: Agents::Stays, acts: vec![Acts { opens: MOST.opens, execs: 0, connects: 0 }; 5] };
     let schedule = Schedule { buffer: PLENTY.0, rate: PLENTY.1, pins: true, steps: vec![none, all], starts: vec![0, 1, 1, 1, 1] };
     eprintln!("FIGURE skipped: {}", run(&schedule, folder.path()));
+}
+
+/// Ends a container, and gives what is known of it once all of it is told.
+fn ended(rig: &Rig, container: &mut Container) -> ObservedContainer {
+    container.end();
+    let id = &container.id;
+    wait_until(&format!("the end of {id}"), || rig.cluster.observed(id).is_some_and(|observed| observed.closed));
+    rig.cluster.observed(id).unwrap()
+}
+
+#[test]
+fn a_flood_in_one_container_costs_another_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let pod = rig.pod();
+    let (mut loud, mut quiet) = (pod.container(), Actor::new(pod.container()));
+    let flooded = rig.path("flood");
+    loud.begin(&flood::until_the_end(&flooded, flood::UNBOUNDED));
+    for _ in 0..20 {
+        quiet.begin(folder.path(), Acts { opens: 30, execs: 2, connects: 5 });
+        quiet.container.finish();
+    }
+    let throttled = || rig.cluster.observed(&loud.id).is_some_and(|observed| observed.losses.contains_key(&LossCause::Throttled));
+    wait_until("a flood that is more than one's share", throttled);
+    flood::end(&flooded);
+    loud.finish();
+    let lost = ended(&rig, &mut loud).losses;
+    let observed = ended(&rig, &mut quiet.container);
+    let told = Facts::told(&rig.cluster.letters(&quiet.container.id), folder.path());
+    assert_eq!((told, observed.losses), (quiet.issued(folder.path()), BTreeMap::new()), "beside {lost:?}");
+    agent.end();
+}
+
+/// While one container acts and another one has 2,000 new facts a second, which the buffer holds for as long as an agent is away.
+#[test]
+fn a_hundred_kills_under_load_lose_nothing() {
+    const KILLS: usize = 100;
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let rig = Rig::new();
+    let mut agent = rig.agent();
+    let pod = rig.pod();
+    let (mut busy, mut actor) = (pod.container(), Actor::new(pod.container()));
+    let flooded = rig.path("flood");
+    busy.begin(&flood::until_the_end(&flooded, 2000));
+    for number in 0..KILLS {
+        let written = rig.cluster.written().len();
+        actor.begin(folder.path(), Acts { opens: 6, execs: usize::from(number % 3 == 0), connects: 1 });
+        // As soon as it is there, when it has taken over what the one before has left, and when it has told of what happened meanwhile.
+        match number % 3 {
+            0 => {}
+            1 => agent.wait_for_log("recording the containers"),
+            _ => wait_until("a batch", || rig.cluster.written().len() > written),
+        }
+        agent.kill();
+        actor.container.finish();
+        agent = rig.begin(&[]);
+    }
+    flood::end(&flooded);
+    busy.finish();
+    let observed = ended(&rig, &mut actor.container);
+    let told = Facts::told(&rig.cluster.letters(&actor.container.id), folder.path());
+    assert_eq!((told, observed.losses), (actor.issued(folder.path()), BTreeMap::new()));
+    assert_eq!((observed.startup_observed, ended(&rig, &mut busy).losses), (true, BTreeMap::new()));
+    eprintln!("FIGURE {KILLS} kills beside {} new opens: nothing lost", flood::issued(&flooded));
+    agent.end();
 }

@@ -7,10 +7,10 @@ use std::{
     process::Command,
 };
 
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::mount::MsFlags;
 use runtimemap_crds::FilterFile;
 
-use crate::rig::{Rig, wait_until};
+use crate::rig::{Mount, Rig, wait_until};
 
 /// A rig whose agents have a folder for filters.
 fn rig(more: &[&str]) -> (Rig, PathBuf) {
@@ -120,22 +120,6 @@ fn an_agent_that_is_killed_over_a_file_leaves_no_half_of_it() {
     assert_eq!(names(&shop), expected);
     assert_eq!(fs::read_to_string(shop.join("deployment-web.json")).unwrap(), web.content);
     agent.end();
-}
-
-/// A file system of its own, as long as the test.
-struct Mount(PathBuf);
-
-impl Mount {
-    fn new(place: &Path, flags: MsFlags, options: &str) -> Self {
-        mount(Some("tmpfs"), place, Some("tmpfs"), flags, Some(options)).unwrap();
-        Self(place.to_owned())
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
-    }
 }
 
 #[test]

@@ -10,11 +10,14 @@
 
 mod cluster;
 mod conservation;
+mod extremes;
 mod filters;
+mod flood;
 mod http;
 mod kills;
 mod lasting;
 mod pod;
 mod privilege;
 mod rig;
+mod upgrade;
 mod windows;

@@ -80,13 +80,21 @@ impl Pod {
     /// Starts a container: its groups, then a task in them, then its program, as a runtime does it.
     pub(crate) fn container(&self) -> Container {
         let (id, directories) = self.groups();
-        let enter: String = directories.iter().map(|directory| format!("echo $$ > {}/cgroup.procs; ", directory.display())).collect();
         let serve = "while read -r line; do eval \"$line\"; echo done; done";
-        let script = format!("{enter} exec bash -c '{serve}'");
+        let script = format!("{} exec bash -c '{serve}'", enter(&directories));
         let mut child = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = child.stdin.take();
         let output = BufReader::new(child.stdout.take().unwrap());
         Container { id, pod_uid: self.uid.clone(), directories, child, lines, output }
+    }
+
+    /// Runs a program in a container that is gone as soon as it has ended. Gives the container's id.
+    pub(crate) fn moment(&self, program: &str) -> String {
+        let (id, directories) = self.groups();
+        let script = format!("{} exec {program}", enter(&directories));
+        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+        directories.iter().for_each(|directory| wait_until("an empty cgroup", || fs::remove_dir(directory).is_ok()));
+        id
     }
 
     /// Moves a process that runs into the groups of a new container. Gives its id.
@@ -105,7 +113,17 @@ impl Pod {
     }
 }
 
+/// What lets a shell go there.
+fn enter(directories: &[PathBuf]) -> String {
+    directories.iter().map(|directory| format!("echo $$ > {}/cgroup.procs; ", directory.display())).collect()
+}
+
 impl Container {
+    /// Directories of its groups.
+    pub(crate) fn groups(&self) -> &[PathBuf] {
+        &self.directories
+    }
+
     /// The process id of its shell.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

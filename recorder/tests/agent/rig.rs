@@ -34,6 +34,24 @@ pub(crate) struct Rig {
     pub(crate) cluster: Cluster,
     /// Flags of every agent.
     pub(crate) flags: Vec<String>,
+    /// The program of the next agents.
+    pub(crate) recorder: OsString,
+}
+
+/// A file system of its own, as long as the test.
+pub(crate) struct Mount(PathBuf);
+
+impl Mount {
+    pub(crate) fn new(place: &Path, flags: MsFlags, options: &str) -> Self {
+        mount(Some("tmpfs"), place, Some("tmpfs"), flags, Some(options)).unwrap();
+        Self(place.to_owned())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
 }
 
 /// An agent that runs.
@@ -53,7 +71,7 @@ impl Rig {
         let kubelet = Kubelet::start();
         // Not what other tests do at the same time.
         let flags = vec!["--below".to_owned(), kubelet.name.clone()];
-        Self { folder, kubelet, cluster, flags }
+        Self { folder, kubelet, cluster, flags, recorder: recorder() }
     }
 
     pub(crate) fn pod(&self) -> Pod {
@@ -74,8 +92,7 @@ impl Rig {
 
     /// The agent's command line, behind another one that sets the stage for it.
     pub(crate) fn command(&self, before: &[&str]) -> Command {
-        let recorder = recorder();
-        let mut words = before.iter().map(OsStr::new).chain([recorder.as_os_str()]);
+        let mut words = before.iter().map(OsStr::new).chain([self.recorder.as_os_str()]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).args(["agent", "--node", "node1"]).arg("--kubeconfig").arg(self.path("kubeconfig"));
         command.arg("--state").arg(self.path("state")).arg("--pins").arg(self.path("bpf/runtimemap")).args(&self.flags);

@@ -1,6 +1,9 @@
 //! What is written down, and what is found written down.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use runtimemap_crds::{LossCause, NodeObservationSpec};
 use serde::{Deserialize, Serialize};
@@ -112,7 +115,11 @@ impl Node {
             container.kept.seen.remove(&LossCause::Undecodable);
         } else {
             match predecessors.iter().find(|predecessor| predecessor.same_ledger) {
-                Some(predecessor) => fold(predecessor, old, &mut container),
+                Some(predecessor) => {
+                    for (cause, count) in fold(predecessor, old, &mut container) {
+                        self.metrics.lost(cause, count);
+                    }
+                }
                 None => container.lose(LossCause::Unwatched, 1),
             }
             let directory = container.kept.directory.clone();
@@ -271,11 +278,16 @@ impl Node {
     }
 }
 
-/// Adds what an older recorder's tables hold, and counts what nobody has read.
-fn fold(predecessor: &Predecessor, old: Option<(u32, u32)>, container: &mut Container) {
+/// Adds what an older recorder's tables hold, and counts what nobody has read. Gives what it lost that nobody had counted.
+fn fold(predecessor: &Predecessor, old: Option<(u32, u32)>, container: &mut Container) -> BTreeMap<LossCause, u64> {
+    let mut lost = BTreeMap::new();
     if let Some((slot, _)) = old {
         match predecessor.syscalls(Slot(slot)) {
             Ok(facts) => container.add_calls(facts),
+            Err(error) => say(&error.to_string()),
+        }
+        match predecessor.losses(Slot(slot)) {
+            Ok(totals) => lost = container.add_losses(totals),
             Err(error) => say(&error.to_string()),
         }
     }
@@ -288,4 +300,5 @@ fn fold(predecessor: &Predecessor, old: Option<(u32, u32)>, container: &mut Cont
             container.lose(LossCause::Upgrade, 1);
         }
     }
+    lost
 }
