@@ -261,12 +261,8 @@ fn run(schedule: &Schedule, folder: &Path) -> Figures {
     let mut figures = Figures { schedules: 1, ..Figures::default() };
     for actor in actors.values_mut() {
         actor.container.end();
-        let id = &actor.container.id;
-        wait_until(&format!("the end of {id}; the log: {}", agent.log()), || {
-            rig.cluster.observed(id).is_some_and(|observed| observed.closed)
-        });
-        let observed = rig.cluster.observed(id).unwrap();
-        let (issued, told) = (actor.issued(folder), Facts::told(&rig.cluster.letters(id), folder));
+        let observed = rig.closed(&actor.container.id);
+        let (issued, told) = (actor.issued(folder), Facts::told(&rig.cluster.letters(&actor.container.id), folder));
         assert_eq!(told.without(&issued), Facts::default(), "told, and not done");
         let missing = issued.without(&told);
         covered(schedule, &observed, &missing);
@@ -377,14 +373,6 @@ fn what_was_skipped_before_the_agent_heard_of_a_container_is_its_loss() {
     eprintln!("FIGURE skipped: {}", run(&schedule, folder.path()));
 }
 
-/// Ends a container, and gives what is known of it once all of it is told.
-fn ended(rig: &Rig, container: &mut Container) -> ObservedContainer {
-    container.end();
-    let id = &container.id;
-    wait_until(&format!("the end of {id}"), || rig.cluster.observed(id).is_some_and(|observed| observed.closed));
-    rig.cluster.observed(id).unwrap()
-}
-
 #[test]
 fn a_flood_in_one_container_costs_another_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -403,8 +391,9 @@ fn a_flood_in_one_container_costs_another_nothing() {
     wait_until("a flood that is more than one's share", throttled);
     flood::end(&flooded);
     loud.finish();
-    let lost = ended(&rig, &mut loud).losses;
-    let observed = ended(&rig, &mut quiet.container);
+    loud.end();
+    quiet.container.end();
+    let (lost, observed) = (rig.closed(&loud.id).losses, rig.closed(&quiet.container.id));
     let told = Facts::told(&rig.cluster.letters(&quiet.container.id), folder.path());
     assert_eq!((told, observed.losses), (quiet.issued(folder.path()), BTreeMap::new()), "beside {lost:?}");
     agent.end();
@@ -437,10 +426,12 @@ fn a_hundred_kills_under_load_lose_nothing() {
     }
     flood::end(&flooded);
     busy.finish();
-    let observed = ended(&rig, &mut actor.container);
+    busy.end();
+    actor.container.end();
+    let observed = rig.closed(&actor.container.id);
     let told = Facts::told(&rig.cluster.letters(&actor.container.id), folder.path());
     assert_eq!((told, observed.losses), (actor.issued(folder.path()), BTreeMap::new()));
-    assert_eq!((observed.startup_observed, ended(&rig, &mut busy).losses), (true, BTreeMap::new()));
+    assert_eq!((observed.startup_observed, rig.closed(&busy.id).losses), (true, BTreeMap::new()));
     eprintln!("FIGURE {KILLS} kills beside {} new opens: nothing lost", flood::issued(&flooded));
     agent.end();
 }

@@ -21,12 +21,10 @@ fn facts(address: &str) -> u64 {
     line.unwrap().trim().parse().unwrap()
 }
 
-/// Ends a container, and gives its losses once all of it is told.
+/// Ends a container, and gives its losses.
 fn end(rig: &Rig, container: &mut Container) -> BTreeMap<LossCause, u64> {
     container.end();
-    let id = &container.id;
-    wait_until(&format!("the end of {id}"), || rig.cluster.observed(id).is_some_and(|observed| observed.closed));
-    rig.cluster.observed(id).unwrap().losses
+    rig.closed(&container.id).losses
 }
 
 /// Ten seconds of it; `SECONDS=60` for a minute.
@@ -142,10 +140,8 @@ fn containers_that_live_for_a_moment_are_told_whole() {
     let agent = rig.agent();
     let pod = rig.pod();
     let ids: Vec<String> = (0..100).map(|_| pod.moment("/bin/true")).collect();
-    let observed = |id: &String| rig.cluster.observed(id).filter(|observed| observed.closed);
-    wait_until("the ends of all", || ids.iter().all(|id| observed(id).is_some()));
     for id in &ids {
-        let observed = observed(id).unwrap();
+        let observed = rig.closed(id);
         assert_eq!((observed.startup_observed, observed.losses), (true, BTreeMap::new()));
         assert!(rig.cluster.letters(id).iter().any(|letter| letter.contains("exec") && letter.contains("/true\"")), "{id}");
     }
@@ -157,11 +153,10 @@ fn of_five_hundred_containers_at_once_each_is_told_and_whoever_was_found_late_is
     const AT_ONCE: usize = 25;
     let rig = Rig::new();
     let agent = rig.agent();
-    let pod = rig.pod();
     let file = rig.path("first");
     fs::write(&file, "").unwrap();
     let started = || -> Vec<Container> {
-        let mut containers: Vec<Container> = (0..500 / AT_ONCE).map(|_| pod.container()).collect();
+        let mut containers: Vec<Container> = (0..500 / AT_ONCE).map(|_| rig.pod().container()).collect();
         containers.iter_mut().for_each(|container| container.act(&format!(": < {}", file.display())));
         containers
     };
@@ -171,13 +166,14 @@ fn of_five_hundred_containers_at_once_each_is_told_and_whoever_was_found_late_is
     });
     wait_until("all of them told", || containers.iter().all(|container| rig.cluster.observed(&container.id).is_some()));
     containers.iter_mut().for_each(|container| container.act("cat /etc/hosts > /dev/null"));
+    containers.iter_mut().for_each(Container::end);
     let mut late = 0;
-    for container in &mut containers {
-        assert_eq!(end(&rig, container), BTreeMap::new());
-        let startup = rig.cluster.observed(&container.id).unwrap().startup_observed;
-        late += usize::from(!startup);
+    for container in &containers {
+        let observed = rig.closed(&container.id);
+        assert_eq!(observed.losses, BTreeMap::new());
+        late += usize::from(!observed.startup_observed);
         assert!(rig.cluster.has(&container.id, "/etc/hosts"));
-        assert!(!startup || rig.cluster.has(&container.id, "/first"), "what {} did first is missing", container.id);
+        assert!(!observed.startup_observed || rig.cluster.has(&container.id, "/first"), "what {} did first is missing", container.id);
     }
     eprintln!("FIGURE 500 containers at once: {late} were found late, and are said to be");
     agent.end();

@@ -83,8 +83,7 @@ fn run(kills: usize) -> BTreeMap<String, Value> {
         number += 4;
     }
     container.end();
-    crate::rig::wait_until("the end of the container", || rig.cluster.observed(&container.id).is_some_and(|observed| observed.closed));
-    let observed = rig.cluster.observed(&container.id).unwrap();
+    let observed = rig.closed(&container.id);
     assert_eq!((observed.startup_observed, observed.losses), (true, BTreeMap::new()), "{}", agent.log());
     let letters = normal(&rig.cluster.letters(&container.id));
     let text = letters.keys().cloned().collect::<Vec<_>>().join("\n").replace(folder.to_str().unwrap(), "");

@@ -17,6 +17,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use runtimemap_crds::ObservedContainer;
 use tempfile::TempDir;
 
 use crate::{
@@ -112,6 +113,12 @@ impl Rig {
         let log = self.path("log");
         let child = self.command(before).stderr(File::create(&log).unwrap()).spawn().unwrap();
         Agent { child, log }
+    }
+
+    /// What is known of a container that has ended, once all of it is told.
+    pub(crate) fn closed(&self, id: &str) -> ObservedContainer {
+        wait_until(&format!("the end of {id}"), || self.cluster.observed(id).is_some_and(|observed| observed.closed));
+        self.cluster.observed(id).unwrap()
     }
 
     pub(crate) fn detach(&self) -> std::process::Output {

@@ -8,7 +8,7 @@ use runtimemap_recorder::mailbox::Letter;
 use crate::{
     conservation::{Actor, Acts, Facts, prepare},
     flood,
-    rig::{Rig, recorder, wait_until},
+    rig::{Rig, recorder},
 };
 
 /// How often one takes the other's place.
@@ -67,8 +67,7 @@ fn what_an_agent_of_another_layout_left_is_understood_or_counted() {
     for container in [&mut busy, &mut actor.container] {
         container.end();
         let id = &container.id;
-        wait_until(&format!("the end of {id}"), || rig.cluster.observed(id).is_some_and(|observed| observed.closed));
-        let observed = rig.cluster.observed(id).unwrap();
+        let observed = rig.closed(id);
         assert!(observed.startup_observed);
         assert!(observed.losses.keys().eq([&LossCause::Upgrade]), "{:?}", observed.losses);
         let letters: Vec<Letter> = rig.cluster.letters(id).iter().map(|letter| serde_json::from_str(letter).unwrap()).collect();
@@ -107,8 +106,7 @@ fn what_was_lost_before_the_other_came_is_counted() {
     let agent = rig.agent();
     actor.container.end();
     let id = &actor.container.id;
-    wait_until("the end", || rig.cluster.observed(id).is_some_and(|observed| observed.closed));
-    let lost = rig.cluster.observed(id).unwrap().losses;
+    let lost = rig.closed(id).losses;
     let missing = actor.issued(&folder).without(&Facts::told(&rig.cluster.letters(id), &folder)).len();
     assert!(missing > 200 && u64::try_from(missing).unwrap() <= lost.values().sum(), "{missing} are missing, lost {lost:?}");
     assert!(lost.contains_key(&LossCause::Throttled) && lost.contains_key(&LossCause::Upgrade), "{lost:?}");
